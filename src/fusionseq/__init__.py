@@ -1,0 +1,1 @@
+"""A reproducible comparison of fusion and sequential architectures for image classification."""
