@@ -71,7 +71,7 @@ def pretrain_backbone(
     """
     import keras
 
-    from fusionseq.batches import EpochOrder, ShuffledBatches
+    from fusionseq.batches import Batches, EpochOrder
     from fusionseq.models.backbones import build_backbone
 
     settings = recipe.backbones[name]
@@ -92,9 +92,7 @@ def pretrain_backbone(
     pooled = keras.layers.GlobalAveragePooling2D()(features)
     model = keras.Model(image, keras.layers.Dense(len(LETTERS), activation="softmax", dtype="float32")(pooled))
 
-    batches = ShuffledBatches(
-        images[: recipe.num_training], labels[: recipe.num_training], settings.batch_size, recipe.seed
-    )
+    batches = Batches(images, labels, np.arange(recipe.num_training), settings.batch_size, recipe.seed)
     steps = len(batches) * settings.epochs
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, steps - steps // 20, warmup_target=settings.learning_rate, warmup_steps=steps // 20

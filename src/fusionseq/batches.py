@@ -1,16 +1,17 @@
-"""Batches of training examples, in an order that a seed and the epoch alone decide."""
+"""Batches of examples, in an order that a seed and the epoch alone decide."""
 
-from collections.abc import Sequence
+import math
+from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-Inputs = NDArray[np.generic] | Sequence[NDArray[np.generic]]
+Inputs = NDArray[Any] | tuple[NDArray[Any], ...]
 
 
-class ShuffledBatches(keras.utils.PyDataset):
-    """Every example once an epoch, shuffled anew each time, the last batch ragged.
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Every chosen example once an epoch, the last batch ragged.
 
     The order of an epoch depends on `seed` and the number of the epoch, not on what was drawn before, so training
     that resumes at an epoch sees the batches that it would have seen. Arrays may be memory maps: only the rows of a
@@ -19,41 +20,47 @@ class ShuffledBatches(keras.utils.PyDataset):
     Parameters
     ----------
     inputs
-        An array of shape (num_examples, ...), or one for each input of the model, in the structure it takes.
+        An array of shape (num_examples, ...), or one for each input of the model.
     labels
         Integers of shape (num_examples,).
+    rows
+        Positions of the chosen examples.
     batch_size
         Examples in a batch.
     seed
-        Start of the random order.
+        Start of the random order; None keeps the order of `rows`.
     """
 
     def __init__(
-        self, inputs: Inputs, labels: NDArray[np.int64], batch_size: int, seed: int
+        self, inputs: Inputs, labels: NDArray[np.int64], rows: NDArray[np.int64], batch_size: int, seed: int | None
     ) -> None:
         super().__init__()
         self._inputs = inputs
         self._labels = labels
+        self._rows = rows
         self._batch_size = batch_size
         self._seed = seed
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
         """Draw the order of an epoch, counted from 0."""
-        self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._labels))
+        if self._seed is None:
+            self._order = self._rows
+        else:
+            self._order = np.random.default_rng([self._seed, epoch]).permutation(self._rows)
 
     def __len__(self) -> int:
-        return -(-len(self._labels) // self._batch_size)
+        return math.ceil(len(self._rows) / self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[Inputs, NDArray[np.int64]]:
         rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
         return keras.tree.map_structure(lambda values: values[rows], self._inputs), self._labels[rows]
 
 
-class EpochOrder(keras.callbacks.Callback):
+class EpochOrder(keras.callbacks.Callback):  # type: ignore[misc]
     """Tell the batches which epoch begins."""
 
-    def __init__(self, batches: ShuffledBatches) -> None:
+    def __init__(self, batches: Batches) -> None:
         super().__init__()
         self._batches = batches
 

@@ -99,8 +99,8 @@ def _warp(shape: tuple[int, ...], image_size: int, rng: np.random.Generator) -> 
     elastic = bumps @ rng.normal(0.0, 0.06, (2, _ELASTIC_GRID, _ELASTIC_GRID)) @ bumps.T
     moved = grid + elastic + rng.uniform(-0.08, 0.08, (2, 1, 1))
 
-    source = np.einsum("ij,jhw->ihw", scale @ slant @ turn, moved)
-    return source + (np.array([height, width])[:, None, None] - 1) / 2
+    center = (np.array([height, width]) - 1) / 2
+    return np.asarray(np.einsum("ij,jhw->ihw", scale @ slant @ turn, moved) + center[:, None, None])
 
 
 def _lose_detail(image: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -1,10 +1,5 @@
 """What a computation runs under: threads, seeds and deterministic kernels."""
 
-import os
-
-# TensorFlow reads this once, when it is first imported: 2 leaves out its notes on the processor.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import keras
 import tensorflow as tf
 
@@ -19,8 +14,10 @@ def configure_runtime(threads: int) -> None:
     threads
         Threads that share one operation.
     """
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    # TensorFlow refuses to set them again once it has computed something, even to the same number.
+    if tf.config.threading.get_intra_op_parallelism_threads() != threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
     # Without seeds, deterministic kernels refuse to draw random numbers at all.
     keras.utils.set_random_seed(0)
     tf.config.experimental.enable_op_determinism()

@@ -35,3 +35,14 @@ def build_backbone(name: str, image: KerasTensor) -> KerasTensor:
         pixels = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name=f"{name}_preprocessing")(image)
     build = getattr(keras.applications, backbone.application)
     return build(include_top=False, weights=None, input_tensor=pixels).output
+
+
+def pool(name: str, feature_maps: KerasTensor) -> KerasTensor:
+    """Average a backbone's feature maps over all positions: float32 of shape (batch, channels)."""
+    return keras.layers.GlobalAveragePooling2D(name=f"{name}_pooled")(feature_maps)
+
+
+def build_pooled(name: str, image_size: int) -> keras.Model:
+    """Build one backbone alone, from uint8 RGB images to its pooled features."""
+    image = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
+    return keras.Model(image, pool(name, build_backbone(name, image)), name=name)

@@ -1,0 +1,74 @@
+"""What every command shares: one-line errors, log lines, progress, and validated parameters before anything else."""
+
+import argparse
+import inspect
+import logging
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import track as track_with_bar
+
+from fusionseq.errors import PipelineError
+from fusionseq.params import read_params
+from fusionseq.paths import Paths
+
+Item = TypeVar("Item")
+
+logger = logging.getLogger("fusionseq")
+
+# Where there is no terminal, a line each time this share of the work is done.
+_PLAIN_STEPS = 10
+
+
+def run_checked(function: Callable[[], object]) -> None:
+    """Call a function; what a person can mend becomes one line on standard error and exit status 1."""
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
+    try:
+        function()
+    except PipelineError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("error: interrupted.")
+
+
+def run_stage(stage: Callable[..., None]) -> None:
+    """Run a stage as a command, in the folder of params.yaml.
+
+    The stage takes validated parameters and paths; each further argument it takes is an integer option.
+    """
+    parser = argparse.ArgumentParser(description=stage.__doc__)
+    for name in list(inspect.signature(stage).parameters)[2:]:
+        parser.add_argument(f"--{name}", type=int, required=True)
+    options = vars(parser.parse_args())
+
+    def run() -> None:
+        paths = Paths(Path.cwd())
+        stage(read_params(paths.params), paths, **options)
+
+    run_checked(run)
+
+
+def is_terminal() -> bool:
+    """Whether a person watches standard output."""
+    return sys.stdout.isatty()
+
+
+def choose_verbosity() -> int:
+    """Verbosity of Keras: 1, a bar for each epoch, in a terminal, and 2, a line for each, elsewhere."""
+    return 1 if is_terminal() else 2
+
+
+def track(items: Iterable[Item], description: str, total: int) -> Iterator[Item]:
+    """Pass items on, and show how many of `total` are done: a bar in a terminal, plain lines elsewhere."""
+    if is_terminal():
+        yield from track_with_bar(items, description, total, console=Console())
+        return
+    shown = 0
+    for done, item in enumerate(items, start=1):
+        yield item
+        if done * _PLAIN_STEPS // total > shown or done == total:
+            shown = done * _PLAIN_STEPS // total
+            logger.info("%s: %d of %d", description, done, total)

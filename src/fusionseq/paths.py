@@ -1,0 +1,148 @@
+"""Where everything lies, below one root folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Locations of the pipeline's files.
+
+    Attributes
+    ----------
+    root
+        Folder of dvc.yaml; a test may use any other.
+    """
+
+    root: Path
+
+    @property
+    def params(self) -> Path:
+        """Every choice of the experiment."""
+        return self.root / "params.yaml"
+
+    @property
+    def code(self) -> Path:
+        """All Python code of the pipeline."""
+        return self.root / "src"
+
+    @property
+    def requirements(self) -> Path:
+        """The locked environment."""
+        return self.root / "requirements.txt"
+
+    @property
+    def embedded_recipe(self) -> Path:
+        """How the shipped backbones are to be made."""
+        return self.root / "pretraining" / "params.yaml"
+
+    @property
+    def lock(self) -> Path:
+        """What DVC last ran, and with what result."""
+        return self.root / "dvc.lock"
+
+    @property
+    def embedded_weights(self) -> Path:
+        """The backbones that ship with the repository."""
+        return self.root / "pretraining" / "backbones.safetensors"
+
+    @property
+    def embedded_record(self) -> Path:
+        """How the shipped backbones were made."""
+        return self.root / "pretraining" / "backbones.json"
+
+    @property
+    def raw(self) -> Path:
+        """Encoded images as they were fetched."""
+        return self.root / "data" / "raw"
+
+    @property
+    def backbones(self) -> Path:
+        """Weights of each backbone."""
+        return self.root / "data" / "backbones"
+
+    @property
+    def backbone_record(self) -> Path:
+        """How the weights of the backbones were made."""
+        return self.backbones / "record.json"
+
+    @property
+    def subsets(self) -> Path:
+        """Which image is in which subset."""
+        return self.root / "data" / "splits" / "subsets.csv"
+
+    @property
+    def processed(self) -> Path:
+        """Decoded and resized images."""
+        return self.root / "data" / "processed" / "images.npy"
+
+    @property
+    def features(self) -> Path:
+        """What the frozen layers say of each image."""
+        return self.root / "data" / "features"
+
+    @property
+    def models(self) -> Path:
+        """Trained models by architecture and seed."""
+        return self.root / "data" / "models"
+
+    def model(self, architecture: str, seed: int) -> Path:
+        """One trained model."""
+        return self.models / architecture / str(seed)
+
+    @property
+    def scratch(self) -> Path:
+        """State of trainings that were killed."""
+        return self.root / ".scratch"
+
+    @property
+    def metrics(self) -> Path:
+        """Mean and standard deviation of each metric, by model."""
+        return self.root / "reports" / "metrics.json"
+
+    @property
+    def statistics(self) -> Path:
+        """Everything else that was computed from the predictions."""
+        return self.root / "reports" / "statistics.json"
+
+    def history(self, architecture: str) -> Path:
+        """Loss and accuracy by epoch."""
+        return self.root / "reports" / "history" / f"{architecture}.csv"
+
+    def predictions(self, architecture: str) -> Path:
+        """The predicted class of each test image."""
+        return self.root / "reports" / "predictions" / f"{architecture}.csv"
+
+    def probabilities(self, architecture: str) -> Path:
+        """The probability of each class for each test image."""
+        return self.root / "reports" / "probabilities" / f"{architecture}.csv"
+
+    @property
+    def figures(self) -> Path:
+        """Figures as PDF for the paper and as PNG for the README."""
+        return self.root / "reports" / "figures"
+
+    @property
+    def paper(self) -> Path:
+        """The template, the published numbers, the references; and what is typeset of them."""
+        return self.root / "paper"
+
+    @property
+    def template(self) -> Path:
+        """The paper, with gaps for results."""
+        return self.paper / "report.tex.jinja"
+
+    @property
+    def published(self) -> Path:
+        """What the source paper reports."""
+        return self.paper / "published.yaml"
+
+    @property
+    def report_source(self) -> Path:
+        """The paper with the gaps filled in."""
+        return self.paper / "report.tex"
+
+    @property
+    def report(self) -> Path:
+        """The paper, typeset."""
+        return self.paper / "report.pdf"

@@ -1,0 +1,45 @@
+"""Forget trained models of seeds that params.yaml no longer names: `python -m fusionseq.tidy`.
+
+DVC drops neither their folders nor their entries in dvc.lock, and both would make this checkout differ from a fresh
+clone of the same commit.
+"""
+
+import shutil
+from pathlib import Path
+
+from dvc.utils.serialize import modify_yaml
+
+from fusionseq.console import logger, run_checked
+from fusionseq.params import read_params
+from fusionseq.paths import Paths
+
+
+def tidy(seeds: list[int], paths: Paths) -> list[str]:
+    """Remove the models and the lock entries of all other seeds, and name what was removed."""
+    removed = []
+    for folder in sorted(paths.models.glob("*/*")):
+        if folder.name not in map(str, seeds):
+            shutil.rmtree(folder)
+            removed.append(folder.relative_to(paths.root).as_posix())
+    if paths.lock.exists():
+        with modify_yaml(paths.lock) as lock:
+            stages = lock.get("stages", {})
+            for name in [name for name in stages if "@" in name and int(name.partition("@")[2]) not in seeds]:
+                del stages[name]
+                removed.append(name)
+    return removed
+
+
+def main() -> None:
+    """Tidy the current folder."""
+
+    def run() -> None:
+        paths = Paths(Path.cwd())
+        for name in tidy(read_params(paths.params).seeds, paths):
+            logger.info("tidy: removed %s", name)
+
+    run_checked(run)
+
+
+if __name__ == "__main__":
+    main()

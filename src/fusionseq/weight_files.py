@@ -1,0 +1,58 @@
+"""Weights on disk, as .weights.h5: unlike a .keras file it holds no date."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from fusionseq.artifacts import read_json, read_tensors, replacing
+from fusionseq.errors import PipelineError
+from fusionseq.models.cutting import get_backbone, list_backbones
+
+
+def read_embedded(weights: Path, record: Path, sha256: str) -> tuple[dict[str, NDArray[np.float16]], dict[str, Any]]:
+    """Read the backbones that ship with the repository: arrays by name, and how they were made.
+
+    Raises
+    ------
+    PipelineError
+        A file is missing, or is not of the weights with this digest.
+    """
+    made = read_json(record)
+    if made.get("sha256") != sha256:
+        raise PipelineError(
+            f"{record.name} describes weights with sha256 {made.get('sha256')}, but params.yaml (weights.sha256) expects "
+            f"{sha256}. Bring the file back with `git checkout`, or name its digest in params.yaml."
+        )
+    return read_tensors(weights, sha256), made
+
+
+def write_weights(path: Path, model: keras.Model) -> None:
+    """Write the weights of a model as .weights.h5."""
+    with replacing(path) as temporary:
+        model.save_weights(temporary)
+
+
+def read_weights(path: Path, model: keras.Model) -> None:
+    """Load the weights of a model.
+
+    Raises
+    ------
+    PipelineError
+        The file is missing, damaged, or of another architecture.
+    """
+    if not path.is_file():
+        raise PipelineError(f"{path} does not exist. Run `dvc repro` or `dvc pull` to get it.")
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise PipelineError(f"{path} does not fit {model.name}, or is damaged: {reason}") from error
+
+
+def read_backbones(folder: Path, model: keras.Model) -> None:
+    """Load the pretrained weights of each backbone of a model."""
+    for name in list_backbones(model):
+        read_weights(folder / f"{name}.weights.h5", get_backbone(model, name))

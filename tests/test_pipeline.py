@@ -1,0 +1,123 @@
+"""The real `dvc repro`, in a temporary clone, on a dozen images of 32 pixels with one epoch a phase."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(clone: Path, *command: str, expect: int = 0) -> str:
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment["PYTHONPATH"] = "src"
+    done = subprocess.run(command, cwd=clone, env=environment, check=False, capture_output=True, text=True)
+    output = done.stdout + done.stderr
+    assert done.returncode == expect, output
+    return output
+
+
+def stages_to_run(clone: Path) -> list[str]:
+    return re.findall(r"Running stage '([^']+)'", run(clone, "dvc", "repro", "--dry"))
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the working tree without results, and reduce its parameters."""
+    folder = tmp_path_factory.mktemp("clone") / "a place with spaces"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).exists() and not name.startswith("reports/") and name != "dvc.lock":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    content = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
+    content["data"] |= {"num_classes": 2, "images_per_class": 6}
+    content["split"] |= {"train": 0.5, "validation": 0.25, "test": 0.25}
+    content["image_size"] = 32
+    content["training"]["frozen"]["epochs"] = 1
+    content["training"]["fine_tuning"]["epochs"] = 1
+    content["seeds"] = [7]
+    (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    run(folder, "git", "init", "--quiet")
+    run(folder, "git", "add", "--all")
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    run(folder, "git", *identity, "commit", "--quiet", "--message", "Start")
+    run(folder, "dvc", "repro")
+    run(folder, "git", "add", "--all")
+    run(folder, "git", *identity, "commit", "--quiet", "--message", "Reproduce")
+    return folder
+
+
+def test_one_command_leads_to_the_paper(clone: Path) -> None:
+    assert (clone / "paper" / "report.pdf").read_bytes().startswith(b"%PDF")
+    tracked = run(clone, "git", "ls-files", "reports", "data", ".scratch")
+    assert "reports/metrics.json" in tracked
+    assert "data/" not in tracked
+    assert ".scratch" not in tracked
+    assert run(clone, "git", "status", "--porcelain") == ""
+
+
+def test_nothing_runs_where_nothing_changed(clone: Path) -> None:
+    assert stages_to_run(clone) == []
+
+
+def test_an_edit_of_the_template_runs_the_paper_alone(clone: Path) -> None:
+    template = clone / "paper" / "report.tex.jinja"
+    before = template.read_bytes()
+    template.write_bytes(before + b"%% an edit\n")
+    assert stages_to_run(clone) == ["paper"]
+    template.write_bytes(before)
+
+
+def test_another_dropout_leaves_the_features_alone(clone: Path) -> None:
+    params = clone / "params.yaml"
+    before = params.read_text(encoding="utf-8")
+    params.write_text(before.replace("dropout: 0.5", "dropout: 0.3"), encoding="utf-8")
+    assert params.read_text(encoding="utf-8") != before
+    # The stages below are not named in a dry run: their inputs have not changed yet, only the paper's.
+    assert stages_to_run(clone)[:2] == ["train_fusion@7", "train_sequential@7"]
+    assert not {"fetch", "split", "preprocess", "backbones", "features"} & set(stages_to_run(clone))
+    params.write_text(before, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("image_size: 32", "image_size: 32\nimgae_size: 32", "imgae_size is not a parameter"),
+        ("block_13_expand", "block_13_expnad", "first_trained_layer.mobilenetv2 must be one of"),
+        ("train: 0.5", "train: 0.6", "must be 1. Got 1.1"),
+    ],
+)
+def test_bad_parameters_stop_a_stage_with_one_line(clone: Path, old: str, new: str, message: str) -> None:
+    params = clone / "params.yaml"
+    before = params.read_text(encoding="utf-8")
+    assert old in before
+    params.write_text(before.replace(old, new), encoding="utf-8")
+    output = run(clone, sys.executable, "-m", "fusionseq.stages.split", expect=1)
+    assert re.fullmatch(r"error: params\.yaml: .*\n", output)
+    assert message in output
+    params.write_text(before, encoding="utf-8")
+    assert run(clone, "git", "status", "--porcelain") == ""
+
+
+def test_a_model_classifies_image_files(clone: Path) -> None:
+    raw = clone / "data" / "raw"
+    size = int((raw / "images.csv").read_text(encoding="utf-8").splitlines()[1].split(",")[3])
+    image = clone / "digit.png"
+    image.write_bytes((raw / "images.bin").read_bytes()[:size])
+    output = run(clone, sys.executable, "-m", "fusionseq.predict", "data/models/fusion/7", "digit.png", "digit.png")
+    lines = [line for line in output.splitlines() if line.startswith("digit.png: ")]
+    assert len(lines) == 2
+    assert re.fullmatch(r"digit\.png: [01] [01]\.\d{4}", lines[0])
+    image.unlink()

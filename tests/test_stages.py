@@ -1,0 +1,177 @@
+"""Every stage, in a temporary folder, on a dozen images of 32 pixels with one epoch a phase."""
+
+import json
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import yaml
+
+from fusionseq.artifacts import read_array, read_json, read_subsets, read_table
+from fusionseq.errors import PipelineError
+from fusionseq.model_files import build_model, read_card, read_model_weights
+from fusionseq.params import Params, validate_params
+from fusionseq.paths import Paths
+from fusionseq.raw_images import RawImages
+from fusionseq.stages.backbones import backbones
+from fusionseq.stages.evaluate import evaluate
+from fusionseq.stages.features import features
+from fusionseq.stages.fetch import fetch
+from fusionseq.stages.figures import figures
+from fusionseq.stages.paper import paper
+from fusionseq.stages.preprocess import preprocess
+from fusionseq.stages.split import split
+from fusionseq.stages.train_fusion import train_fusion
+from fusionseq.stages.train_sequential import train_sequential
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def params() -> Params:
+    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    content["data"] |= {"num_classes": 2, "images_per_class": 6}
+    content["split"] |= {"train": 0.5, "validation": 0.25, "test": 0.25}
+    content["image_size"] = 32
+    content["training"]["batch_size"] = 4
+    content["training"]["frozen"]["epochs"] = 1
+    content["training"]["fine_tuning"]["epochs"] = 1
+    content["seeds"] = [3, 5]
+    return validate_params(content, "params.yaml")
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    root = tmp_path_factory.mktemp("stages")
+    for folder in ("paper", "pretraining", "src"):
+        shutil.copytree(
+            ROOT / folder, root / folder, ignore=shutil.ignore_patterns("report.*f", "__pycache__", "scratch")
+        )
+    for file in ("params.yaml", "requirements.txt"):
+        shutil.copy(ROOT / file, root / file)
+    return Paths(root)
+
+
+# The tests run in this order, each stage on what the ones before it wrote.
+
+
+def test_fetch(params: Params, paths: Paths) -> None:
+    fetch(params, paths)
+    raw = RawImages.read(paths.raw)
+    assert raw.class_names == ("0", "1")
+    assert np.bincount(raw.labels).tolist() == [6, 6]
+    assert all(content.startswith(b"\x89PNG") for content in raw.contents())
+
+
+def test_backbones(params: Params, paths: Paths) -> None:
+    backbones(params, paths)
+    assert {path.name for path in paths.backbones.iterdir()} == {
+        "mobilenetv2.weights.h5",
+        "record.json",
+        "vgg16.weights.h5",
+    }
+    wrong = params.model_copy(update={"weights": params.weights.model_copy(update={"sha256": "0" * 64})})
+    with pytest.raises(PipelineError, match="sha256"):
+        backbones(wrong, paths)
+
+
+def test_split(params: Params, paths: Paths) -> None:
+    split(params, paths)
+    subsets = read_subsets(paths.subsets)
+    assert [len(subsets.rows(name)) for name in ("train", "validation", "test")] == [6, 3, 3]
+
+
+def test_preprocess(params: Params, paths: Paths) -> None:
+    preprocess(params, paths)
+    images = read_array(paths.processed)
+    assert images.shape == (12, 32, 32, 3)
+    assert images.dtype == np.uint8
+    # Grey images, with ink and background.
+    assert (images[..., 0] == images[..., 2]).all()
+    assert images.min() < 20
+    assert images.max() > 200
+
+
+def test_features(params: Params, paths: Paths) -> None:
+    features(params, paths)
+    shapes = {
+        f"{path.parent.name}/{path.stem}": read_array(path).shape for path in sorted(paths.features.rglob("*.npy"))
+    }
+    assert shapes == {
+        "mobilenetv2/cut": (12, 2, 2, 96),
+        "mobilenetv2/pooled": (12, 1280),
+        "vgg16/cut": (12, 2, 2, 512),
+        "vgg16/pooled": (12, 512),
+    }
+    for path in paths.features.rglob("*.npy"):
+        values = read_array(path)
+        assert np.isfinite(values).all()
+        # Pretrained features tell images apart.
+        assert values.reshape(12, -1).std(axis=0).max() > 0
+
+
+def read_probabilities(paths: Paths, name: str, seed: int) -> np.ndarray:
+    rows = [row for row in read_table(paths.probabilities(name)) if row["seed"] == str(seed)]
+    return np.array([[row["0"], row["1"]] for row in rows], dtype=np.float32)
+
+
+@pytest.mark.parametrize("seed", [3, 5])
+def test_train_fusion(params: Params, paths: Paths, seed: int) -> None:
+    train_fusion(params, paths, seed)
+    folder = paths.model("fusion", seed)
+    assert {path.name for path in folder.iterdir()} == {"history.csv", "model.json", "model.weights.h5"}
+    assert [row["phase"] for row in read_table(folder / "history.csv")] == ["frozen", "fine-tuning"]
+    assert read_json(folder / "model.json")["parameters"]["hidden"] == 459_008
+    assert not any(paths.scratch.glob("*")), "progress is forgotten once the model is written"
+
+
+@pytest.mark.parametrize("seed", [3, 5])
+def test_train_sequential(params: Params, paths: Paths, seed: int) -> None:
+    train_sequential(params, paths, seed)
+    content = read_json(paths.model("sequential", seed) / "model.json")
+    assert content["parameters"]["hidden"] == 327_936
+    assert content["first_trained_layer"] == {"mobilenetv2": "block_13_expand"}
+
+
+def test_evaluate(params: Params, paths: Paths) -> None:
+    evaluate(params, paths)
+    metrics = read_json(paths.metrics)
+    assert list(metrics) == ["fusion", "sequential"]
+    assert all(set(summary) == {"mean", "std"} for of_model in metrics.values() for summary in of_model.values())
+    rows = read_table(paths.predictions("fusion"))
+    assert list(rows[0]) == ["image", "seed", "actual", "predicted"]
+    assert [row["seed"] for row in rows] == ["3"] * 3 + ["5"] * 3
+    assert b"\r" not in paths.predictions("fusion").read_bytes()
+
+    # The accuracy is that of the predictions, and these are those of the whole model on pixels.
+    subsets = read_subsets(paths.subsets)
+    images = read_array(paths.processed)[subsets.rows("test")]
+    right = [row["actual"] == row["predicted"] for row in rows]
+    assert metrics["fusion"]["accuracy"]["mean"] == pytest.approx(np.mean(right))
+    for name in ("fusion", "sequential"):
+        folder = paths.model(name, 5)
+        model = build_model(read_card(folder))
+        read_model_weights(folder, model)
+        np.testing.assert_array_equal(model.predict(images, verbose=0), read_probabilities(paths, name, 5))
+        keras.backend.clear_session()
+
+
+def test_figures(params: Params, paths: Paths) -> None:
+    figures(params, paths)
+    first = {path.name: path.read_bytes() for path in paths.figures.iterdir()}
+    names = {"class_distribution", "confusion_matrices", "metric_comparison", "samples", "training_curves"}
+    assert set(first) == {f"{name}.{kind}" for name in names for kind in ("pdf", "png")}
+    figures(params, paths)
+    assert {path.name: path.read_bytes() for path in paths.figures.iterdir()} == first
+
+
+def test_paper(params: Params, paths: Paths) -> None:
+    paper(params, paths)
+    first = paths.report.read_bytes()
+    assert first.startswith(b"%PDF")
+    accuracy = json.loads(paths.metrics.read_text(encoding="utf-8"))["fusion"]["accuracy"]["mean"]
+    assert f"{100 * accuracy:.2f}" in paths.report_source.read_text(encoding="utf-8")
+    paper(params, paths)
+    assert paths.report.read_bytes() == first

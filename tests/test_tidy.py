@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import yaml
+
+from fusionseq.paths import Paths
+from fusionseq.tidy import tidy
+
+
+def make_tree(root: Path) -> Paths:
+    paths = Paths(root)
+    for seed in (0, 1, 12):
+        paths.model("fusion", seed).mkdir(parents=True)
+    stages = {f"train_fusion@{seed}": {"cmd": "x"} for seed in (0, 1, 12)} | {"evaluate": {"cmd": "y"}}
+    paths.lock.write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}), encoding="utf-8")
+    return paths
+
+
+def test_other_seeds_are_removed_from_folder_and_lock(tmp_path: Path) -> None:
+    paths = make_tree(tmp_path)
+    removed = tidy([0, 12], paths)
+    assert removed == ["data/models/fusion/1", "train_fusion@1"]
+    assert sorted(path.name for path in (paths.models / "fusion").iterdir()) == ["0", "12"]
+    lock = yaml.safe_load(paths.lock.read_text(encoding="utf-8"))
+    assert set(lock["stages"]) == {"train_fusion@0", "train_fusion@12", "evaluate"}
+
+
+def test_nothing_to_remove_leaves_the_lock_as_it_is(tmp_path: Path) -> None:
+    paths = make_tree(tmp_path)
+    tidy([0, 1, 12], paths)
+    before = paths.lock.read_bytes()
+    assert tidy([0, 1, 12], paths) == []
+    assert paths.lock.read_bytes() == before
+
+
+def test_a_fresh_clone_needs_no_models_and_no_lock(tmp_path: Path) -> None:
+    assert tidy([0], Paths(tmp_path)) == []
