@@ -1,9 +1,220 @@
-import pytest
+"""A small experiment on 32 px images, built once for all tests: random backbones stand in for pretrained ones."""
 
-from fusionseq.runtime import configure_runtime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fusionseq.artifacts import Subsets
+from fusionseq.catalog import BACKBONES
+from fusionseq.params import TrainingParams
+
+if TYPE_CHECKING:
+    import keras
+
+    from fusionseq.features import Features
+    from fusionseq.model_files import ModelCard
+    from fusionseq.training import Epoch, Progress
+
+THREADS = 2
+IMAGE_SIZE = 32
+CLASS_NAMES = ("ant", "bee", "cat")
+UNITS = 16
+DROPOUT = 0.5
+# Each of these leaves BatchNormalization, where there is any, on both of its sides.
+CUTS = {"mobilenetv2": "block_16_expand", "vgg16": "block5_conv3"}
+# 13 training images make two full batches and a ragged one.
+TRAINING = TrainingParams.model_validate(
+    {
+        "batch_size": 5,
+        "frozen": {"epochs": 2, "learning_rate": 1e-3},
+        "fine_tuning": {"epochs": 2, "learning_rate": 5e-4},
+    }
+)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """All that training takes, small."""
+
+    backbones: Path
+    images: NDArray[np.uint8]
+    subsets: Subsets
+    features: "Mapping[str, Features]"
+
+    def build(self, architecture: str, seed: int = 0, dropout: float = DROPOUT) -> "keras.Model":
+        """Build a model with the stand-ins for pretrained backbones."""
+        from fusionseq.models.architectures import ARCHITECTURES
+        from fusionseq.weight_files import read_backbones
+
+        model = ARCHITECTURES[architecture](IMAGE_SIZE, len(CLASS_NAMES), UNITS, dropout, seed)
+        read_backbones(self.backbones, model)
+        return model
+
+    def train(
+        self,
+        model: "keras.Model",
+        progress: "Progress | None" = None,
+        subsets: Subsets | None = None,
+        seed: int = 0,
+    ) -> "list[Epoch]":
+        """Train a model in both phases; without a place for its progress, none is kept."""
+        from fusionseq.training import train_model
+
+        progress = progress or Forgetful()
+        of_model = self.of_model(model)
+        return train_model(
+            model,
+            of_model,
+            subsets or self.subsets,
+            CUTS,
+            TRAINING,
+            seed,
+            jit_compile=False,
+            progress=progress,
+            verbose=0,
+        )
+
+    def of_model(self, model: "keras.Model") -> "dict[str, Features]":
+        """The features of a model's own backbones."""
+        from fusionseq.models.cutting import list_backbones
+
+        return {name: self.features[name] for name in list_backbones(model)}
+
+
+class Forgetful:
+    """Keeps no progress."""
+
+    def read_history(self) -> "list[Epoch]":
+        return []
+
+    def load(self, model: "keras.Model") -> None:
+        raise AssertionError("nothing was saved")
+
+    def save(self, model: "keras.Model", history: "list[Epoch]") -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A sequential model after both phases."""
+
+    model: "keras.Model"
+    history: "list[Epoch]"
+    card: "ModelCard"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _deterministic_runtime() -> None:
-    # Before anything is computed: afterwards TensorFlow no longer lets the number of threads be set.
-    configure_runtime(2)
+def runtime() -> None:
+    """Before anything is computed: afterwards TensorFlow no longer lets the number of threads be set."""
+    from fusionseq.runtime import configure_runtime
+
+    configure_runtime(THREADS)
+
+
+@pytest.fixture(scope="session")
+def images() -> NDArray[np.uint8]:
+    """Twenty images of coarse random blocks."""
+    blocks = np.random.default_rng(0).integers(0, 256, (20, 4, 4, 3))
+    return np.kron(blocks, np.ones((1, 8, 8, 1), dtype=np.int64)).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def embedded_weights(runtime: None, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float16]]:
+    """Random weights through which a signal survives, as the embedded file would hold them."""
+    import keras
+
+    from fusionseq.models.backbones import build_backbone
+
+    weights: dict[str, NDArray[np.float16]] = {}
+    for name in BACKBONES:
+        image = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), dtype="uint8")
+        model = keras.Model(image, build_backbone(name, image))
+        for seed, variable in enumerate(model.trainable_variables):
+            if len(variable.shape) == 4:
+                variable.assign(keras.initializers.HeNormal(seed)(variable.shape))
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                # Without momentum, one pass makes the statistics of these images the moving ones.
+                layer.momentum = 0.0
+            elif layer.name == "block1_conv1":
+                layer.kernel.assign(layer.kernel / 64)
+        model(images, training=True)
+        weights |= {f"{name}/{variable.path}": np.asarray(variable, np.float16) for variable in model.variables}
+    return weights
+
+
+@pytest.fixture(scope="session")
+def experiment(
+    embedded_weights: dict[str, NDArray[np.float16]],
+    images: NDArray[np.uint8],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Experiment:
+    """All that training takes, small."""
+    from fusionseq.features import Features, extract_features
+    from fusionseq.models.backbones import build_pooled
+    from fusionseq.models.cutting import get_frozen
+    from fusionseq.models.weights import build_pretrained
+    from fusionseq.weight_files import read_backbones, write_weights
+
+    folder = tmp_path_factory.mktemp("backbones")
+    features = {}
+    for name in BACKBONES:
+        write_weights(folder / f"{name}.weights.h5", build_pretrained(name, embedded_weights))
+        model = build_pooled(name, IMAGE_SIZE)
+        read_backbones(folder, model)
+        rows = list(extract_features(get_frozen(model, CUTS[name], name), images))
+        features[name] = Features(*(np.stack([row[kind] for row in rows]) for kind in ("cut", "pooled")))
+    subset = np.array(["train", "train", "validation", "train", "test"] * 4)
+    subset[4] = "train"
+    labels = np.random.default_rng(1).permutation(np.arange(len(images)) % len(CLASS_NAMES))
+    names = tuple(f"image-{row:02d}.png" for row in range(len(images)))
+    return Experiment(folder, images, Subsets(CLASS_NAMES, names, labels, subset), features)
+
+
+@pytest.fixture(scope="session")
+def fusion(experiment: Experiment) -> "keras.Model":
+    """An untrained fusion model. Leave its weights alone."""
+    return experiment.build("fusion")
+
+
+@pytest.fixture(scope="session")
+def sequential(experiment: Experiment) -> "keras.Model":
+    """An untrained sequential model. Leave its weights alone."""
+    return experiment.build("sequential")
+
+
+@pytest.fixture(scope="session")
+def trained(experiment: Experiment) -> Trained:
+    """A sequential model, trained without interruption. Leave its weights alone."""
+    from fusionseq.model_files import ModelCard
+
+    model = experiment.build("sequential")
+    history = experiment.train(model)
+    cuts = {"mobilenetv2": CUTS["mobilenetv2"]}
+    return Trained(model, history, ModelCard("sequential", 0, IMAGE_SIZE, CLASS_NAMES, UNITS, DROPOUT, cuts))
+
+
+@pytest.fixture
+def params_content() -> dict[str, Any]:
+    """What YAML reads from a valid params.yaml."""
+    return {
+        "data": {"source": "digits", "num_classes": 10, "images_per_class": None},
+        "split": {"train": 0.6, "validation": 0.2, "test": 0.2, "seed": 0},
+        "image_size": 48,
+        "weights": {"source": "embedded", "sha256": "0" * 64},
+        "first_trained_layer": {"mobilenetv2": "block_13_expand", "vgg16": "block5_conv1"},
+        "head": {"units": 256, "dropout": 0.5},
+        "training": {
+            "batch_size": 32,
+            "frozen": {"epochs": 15, "learning_rate": 1e-3},
+            "fine_tuning": {"epochs": 6, "learning_rate": 1e-4},
+        },
+        "seeds": [0, 1, 2],
+        "statistics": {"confidence": 0.95},
+        "runtime": {"threads": 2, "jit_compile": False},
+    }

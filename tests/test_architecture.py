@@ -103,6 +103,13 @@ def test_dependencies_cover_every_imported_module(stage: str) -> None:
     assert declared == sorted(declared)
 
 
+def test_dependencies_of_the_pretraining_cover_every_imported_module() -> None:
+    entry = yaml.safe_load((ROOT / "pretraining" / "dvc.yaml").read_text(encoding="utf-8"))["stages"]["pretrain"]
+    needed = closure(ROOT / "pretraining" / "pretrain.py", frozenset(FREE_OF_RESULTS))
+    declared = {(ROOT / "pretraining" / name).resolve() for name in entry["deps"]}
+    assert declared == {path for path in needed if path.name != "__init__.py"}
+
+
 def read_chains(path: Path) -> set[str]:
     """Dotted names below `params` that a stage reads, the longest of each chain."""
     chains: set[str] = set()
@@ -175,7 +182,8 @@ def test_library_modules_see_neither_paths_nor_the_parameters_file() -> None:
 
 @pytest.mark.parametrize("stage", ["fetch", "split", "preprocess", "figures", "paper"])
 def test_light_stages_do_not_import_keras(stage: str) -> None:
-    code = f"import sys, fusionseq.stages.{stage}; print(sorted({{'tensorflow', 'keras', 'statsmodels'}} & set(sys.modules)))"
+    heavy = {"tensorflow", "keras", "statsmodels"}
+    code = f"import sys, fusionseq.stages.{stage}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, env={"PYTHONPATH": str(SOURCE)}
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pypdf import PdfReader, PdfWriter
-from test_reporting import PAPER, make_statistics
+from test_reporting import PAPER, RECORD, make_statistics
 
 from fusionseq.artifacts import Subsets, write_subsets
 from fusionseq.errors import PipelineError
@@ -63,6 +63,12 @@ def test_any_text_is_printed_as_it_stands(tmp_path: Path) -> None:
         assert text in lines
 
 
+@needs_latex
+def test_clock_of_tex_stands_still(tmp_path: Path) -> None:
+    typeset(write_source(tmp_path, r"\today"), tmp_path / "report.pdf")
+    assert PdfReader(tmp_path / "report.pdf").pages[0].extract_text().strip() == "January 1, 1970"
+
+
 def test_missing_latexmk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(PipelineError, match=r"^latexmk is not installed, .* `apt-get install .* latexmk`$"):
@@ -105,10 +111,9 @@ def write_inputs(root: Path) -> Paths:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(repository / name, root / name)
     statistics = make_statistics([354, 355, 356], [340, 341, 342], [0.01, 0.02, 0.0001])
-    record = {"sha256": "0" * 64, "validation_accuracy": {"vgg16": 0.97, "mobilenetv2": 0.96}, "num_classes": 52}
     for path, content in (
         (paths.statistics, json.dumps(statistics)),
-        (paths.backbone_record, json.dumps(record)),
+        (paths.backbone_record, json.dumps(RECORD)),
         (paths.metrics, "{}"),
         (paths.requirements, "numpy"),
         (paths.code / "code.py", ""),
@@ -117,11 +122,9 @@ def write_inputs(root: Path) -> Paths:
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-    labels = np.repeat([0, 1], 3)
-    write_subsets(
-        paths.subsets,
-        Subsets(("cat & dog", "猫"), tuple("abcdef"), labels, np.array(["train", "validation", "test"] * 2)),
-    )
+    labels = np.array([0, 0, 0, 0, 1, 1, 1])
+    subset = np.array(["train", "train", "validation", "test", "train", "validation", "test"])
+    write_subsets(paths.subsets, Subsets(("cat & dog", "猫"), tuple("abcdefg"), labels, subset))
     paths.figures.mkdir()
     figure = PdfWriter()
     figure.add_blank_page(width=450, height=200)
@@ -147,6 +150,6 @@ def test_paper_has_the_same_bytes_in_every_place(tmp_path: Path, monkeypatch: py
     reader = PdfReader(first.report)
     printed = " ".join(" ".join(page.extract_text() for page in reader.pages).split())
     assert "The fusion model outperforms the sequential one" in printed
-    assert "1 ([U+732B])" in printed
+    assert "1 ([U+732B]) 2 (cat & dog)" in printed
     assert "??" not in printed
     assert "CreationDate" not in (reader.metadata or {})

@@ -4,6 +4,7 @@ import argparse
 import inspect
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -19,8 +20,8 @@ Item = TypeVar("Item")
 
 logger = logging.getLogger("fusionseq")
 
-# Where there is no terminal, a line each time this share of the work is done.
-_PLAIN_STEPS = 10
+# Seconds between two lines where there is no terminal.
+_PLAIN_INTERVAL = 5.0
 
 
 def run_checked(function: Callable[[], object]) -> None:
@@ -66,9 +67,9 @@ def track(items: Iterable[Item], description: str, total: int) -> Iterator[Item]
     if is_terminal():
         yield from track_with_bar(items, description, total, console=Console())
         return
-    shown = 0
+    shown = time.monotonic()
     for done, item in enumerate(items, start=1):
         yield item
-        if done * _PLAIN_STEPS // total > shown or done == total:
-            shown = done * _PLAIN_STEPS // total
+        if time.monotonic() - shown >= _PLAIN_INTERVAL:
+            shown = time.monotonic()
             logger.info("%s: %d of %d", description, done, total)

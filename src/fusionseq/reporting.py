@@ -150,7 +150,7 @@ def counted(count: object, noun: str, plural: str | None = None) -> Latex:
 
 def in_words(count: object) -> Latex:
     """Write a small whole number as a word."""
-    if isinstance(count, Integral) and 0 <= count < len(_NUMBER_WORDS):
+    if isinstance(count, Integral) and 0 <= int(count) < len(_NUMBER_WORDS):
         return Latex(_NUMBER_WORDS[int(count)])
     return integer(count)
 
@@ -175,13 +175,13 @@ def finalize(value: object) -> str:
         return escape_latex(value)
     if isinstance(value, Undefined):
         return str(value)  # raises, with the name
-    if isinstance(value, Integral) and not isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TemplateRuntimeError(f"only text and numbers can be printed. Got {value!r}.")
+    if isinstance(value, Integral):
         return str(int(value))
-    if isinstance(value, Real) and not isinstance(value, bool):
-        raise TemplateRuntimeError(
-            f"a bare number must not be printed; pass it through fixed(4), percent(2), number or pvalue. Got {value!r}."
-        )
-    raise TemplateRuntimeError(f"only text and numbers can be printed. Got {value!r}.")
+    raise TemplateRuntimeError(
+        f"a bare number must not be printed; pass it through fixed(4), percent(2), number or pvalue. Got {value!r}."
+    )
 
 
 def render(template: str, values: Mapping[str, object]) -> str:

@@ -7,7 +7,7 @@ clone of the same commit.
 import shutil
 from pathlib import Path
 
-from dvc.utils.serialize import modify_yaml
+from dvc.utils.serialize import dump_yaml, load_yaml
 
 from fusionseq.console import logger, run_checked
 from fusionseq.params import read_params
@@ -21,13 +21,13 @@ def tidy(seeds: list[int], paths: Paths) -> list[str]:
         if folder.name not in map(str, seeds):
             shutil.rmtree(folder)
             removed.append(folder.relative_to(paths.root).as_posix())
-    if paths.lock.exists():
-        with modify_yaml(paths.lock) as lock:
-            stages = lock.get("stages", {})
-            for name in [name for name in stages if "@" in name and int(name.partition("@")[2]) not in seeds]:
-                del stages[name]
-                removed.append(name)
-    return removed
+    lock = load_yaml(paths.lock) if paths.lock.exists() else {}
+    left = [name for name in lock.get("stages", {}) if "@" in name and int(name.partition("@")[2]) not in seeds]
+    for name in left:
+        del lock["stages"][name]
+    if left:
+        dump_yaml(paths.lock, lock)
+    return removed + left
 
 
 def main() -> None:

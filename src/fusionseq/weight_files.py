@@ -23,8 +23,8 @@ def read_embedded(weights: Path, record: Path, sha256: str) -> tuple[dict[str, N
     made = read_json(record)
     if made.get("sha256") != sha256:
         raise PipelineError(
-            f"{record.name} describes weights with sha256 {made.get('sha256')}, but params.yaml (weights.sha256) expects "
-            f"{sha256}. Bring the file back with `git checkout`, or name its digest in params.yaml."
+            f"{record.name} describes weights with sha256 {made.get('sha256')}, but params.yaml (weights.sha256) "
+            f"expects {sha256}. Bring the file back with `git checkout`, or name its digest in params.yaml."
         )
     return read_tensors(weights, sha256), made
 

@@ -29,10 +29,10 @@ def build_backbone(name: str, image: KerasTensor) -> KerasTensor:
         Feature maps, float32 of shape (batch, height / stride, width / stride, channels).
     """
     backbone = BACKBONES[name]
-    if backbone.preprocessing == "caffe":
-        pixels = keras.layers.Rescaling(1.0, offset=-_IMAGENET_MEAN_BGR, name=f"{name}_preprocessing")(image[..., ::-1])
-    else:
-        pixels = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name=f"{name}_preprocessing")(image)
+    pixels = keras.ops.cast(image, "float32")
+    # In this order of operations, so that the values are those of `keras.applications` to the last bit.
+    is_caffe = backbone.preprocessing == "caffe"
+    pixels = pixels[..., ::-1] - _IMAGENET_MEAN_BGR if is_caffe else pixels / 127.5 - 1.0
     build = getattr(keras.applications, backbone.application)
     return build(include_top=False, weights=None, input_tensor=pixels).output
 
