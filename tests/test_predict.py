@@ -75,7 +75,7 @@ def read_error(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> str:
 
 def test_missing_image_is_one_line(folder: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     message = read_error(monkeypatch, folder, files[0], files[0].with_name("missing.png"))
-    assert "missing.png does not exist" in message
+    assert "missing.png: cannot be read (No such file or directory)" in message
     # An image of one's own is nothing that the pipeline would make.
     assert "dvc repro" not in message
 

@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 
 from fusionseq.artifacts import Subsets
 from fusionseq.features import Features
+from fusionseq.params import RuntimeParams
 from fusionseq.resuming import SavedProgress
 from fusionseq.training import Epoch
+
+RUNTIME = RuntimeParams(threads=2, jit_compile=False)
 
 
 class KilledError(Exception):
@@ -45,7 +48,7 @@ def make_progress(
     kind: Callable[..., SavedProgress], folder: Path, experiment: Experiment, model: keras.Model, interval: float = 0.0
 ) -> Any:
     of_model = experiment.of_model(model)
-    return kind(folder, model, of_model, experiment.subsets, CUTS, TRAINING, 0, interval=interval)
+    return kind(folder, model, of_model, experiment.subsets, CUTS, TRAINING, RUNTIME, 0, interval=interval)
 
 
 def start_and_kill(folder: Path, experiment: Experiment, epochs: int) -> None:
@@ -80,7 +83,20 @@ def test_killed_training_ends_as_one_that_ran_through(
     assert_equal_weights(model, trained.model)
 
 
-@pytest.mark.parametrize("content", [b"", b"[{", b"null", b'[{"phase": "frozen"}]', b"[1]", b"\xff\xfe\x00", b"7"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[{",
+        b"null",
+        b'[{"phase": "frozen"}]',
+        b"[1]",
+        b"\xff\xfe\x00",
+        b"7",
+        b'{"history": []}',
+        b'{"history": [{"phase": "frozen"}], "seed_states": []}',
+    ],
+)
 def test_damaged_history_starts_anew(
     experiment: Experiment, sequential: keras.Model, tmp_path: Path, content: bytes
 ) -> None:
@@ -138,6 +154,7 @@ def changes(experiment: Experiment, sequential: keras.Model) -> dict[str, dict[s
         "cut features": {"features": {"mobilenetv2": Features(change_array(features.cut), features.pooled)}},
         "pooled features": {"features": {"mobilenetv2": Features(features.cut, change_array(features.pooled))}},
         "initial weights": {"model": experiment.build("sequential", seed=1)},
+        "threads": {"runtime": RUNTIME.model_copy(update={"threads": 1})},
         "dropout": {"model": experiment.build("sequential", dropout=0.25)},
     }
 
@@ -155,6 +172,7 @@ def changes(experiment: Experiment, sequential: keras.Model) -> dict[str, dict[s
         "cut features",
         "pooled features",
         "initial weights",
+        "threads",
         "dropout",
     ],
 )
@@ -172,6 +190,7 @@ def test_progress_of_other_settings_is_not_picked_up(
         "subsets": experiment.subsets,
         "first_trained_layers": CUTS,
         "training": TRAINING,
+        "runtime": RUNTIME,
         "seed": 0,
     }
     assert SavedProgress(tmp_path, **settings).read_history()
@@ -186,7 +205,7 @@ def test_names_of_images_do_not_decide_the_progress(
     renamed = Subsets(
         subsets.class_names, tuple(f"new {name}" for name in subsets.names), subsets.labels, subsets.subset
     )
-    progress = SavedProgress(tmp_path, sequential, experiment.of_model(sequential), renamed, CUTS, TRAINING, 0)
+    progress = SavedProgress(tmp_path, sequential, experiment.of_model(sequential), renamed, CUTS, TRAINING, RUNTIME, 0)
     assert len(progress.read_history()) == 1
 
 
@@ -226,4 +245,4 @@ def test_progress_that_is_cleared_is_gone(experiment: Experiment, sequential: ke
 def test_saved_history_is_readable(experiment: Experiment, sequential: keras.Model, tmp_path: Path) -> None:
     save_epoch(make_progress(SavedProgress, tmp_path, experiment, sequential), sequential)
     (file,) = tmp_path.glob("*/history.json")
-    assert json.loads(file.read_text(encoding="utf-8"))[0]["phase"] == "frozen"
+    assert json.loads(file.read_text(encoding="utf-8"))["history"][0]["phase"] == "frozen"

@@ -7,6 +7,7 @@ import pytest
 from conftest import CUTS, TRAINING, Experiment, Forgetful, Trained
 from numpy.typing import NDArray
 
+from fusionseq.errors import PipelineError
 from fusionseq.models.cutting import get_tail
 from fusionseq.training import Epoch
 
@@ -168,3 +169,10 @@ def test_fusion_trains_both_backbones_on_their_own_features(experiment: Experime
     assert {"block_16_expand/kernel", "block5_conv3/kernel", "block5_conv3/bias", "hidden/kernel"} < changed
     assert not changed & {"block_15_project/kernel", "block5_conv2/kernel"}
     assert not any("bn" in path.lower() for path in changed)
+
+
+def test_diverging_training_stops_with_a_message(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen = TRAINING.frozen.model_copy(update={"learning_rate": 1e30})
+    monkeypatch.setattr("conftest.TRAINING", TRAINING.model_copy(update={"frozen": frozen}))
+    with pytest.raises(PipelineError, match=r"diverged in epoch 1.*frozen phase"):
+        experiment.train(experiment.build("sequential"))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.lib.format import open_memmap
@@ -54,8 +54,13 @@ def read_bytes(path: Path) -> bytes:
     """Read a file whole."""
     try:
         return path.read_bytes()
-    except FileNotFoundError as error:
-        raise PipelineError(f"{path} does not exist. Run `dvc repro` to make it.") from error
+    except OSError as error:
+        raise _describe_missing(path, error) from error
+
+
+def _describe_missing(path: Path, error: OSError) -> PipelineError:
+    reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror or error}"
+    return PipelineError(f"{path} {reason}. Run `dvc repro` to make it.")
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
@@ -63,10 +68,20 @@ def read_table(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(StringIO(read_bytes(path).decode("utf-8"), newline="")))
 
 
+class _LineFeeds:
+    """Ends rows with a line feed. Told so itself, csv would no longer quote a carriage return within a value."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> None:
+        self._file.write(row.removesuffix("\r\n") + "\n")
+
+
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a CSV file with a header and plain line feeds. Floats keep all their digits."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(_LineFeeds(file))
         writer.writerow(columns)
         writer.writerows(rows)
 
@@ -75,9 +90,9 @@ def read_array(path: Path) -> NDArray[Any]:
     """Map an array of a .npy file into memory, read-only."""
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError as error:
-        raise PipelineError(f"{path} does not exist. Run `dvc repro` to make it.") from error
-    except ValueError as error:
+    except OSError as error:
+        raise _describe_missing(path, error) from error
+    except (ValueError, EOFError) as error:
         raise PipelineError(f"{path} is damaged: {error}. Remove it and run `dvc repro`.") from error
     return array
 

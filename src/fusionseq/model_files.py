@@ -53,9 +53,15 @@ def read_card(folder: Path) -> ModelCard:
     """Read what must be known besides the weights."""
     content = read_json(folder / "model.json")
     try:
-        return ModelCard(**{field: content[field] for field in ModelCard.__dataclass_fields__})
+        card = ModelCard(**{field: content[field] for field in ModelCard.__dataclass_fields__})
     except (KeyError, TypeError) as error:
         raise PipelineError(f"{folder / 'model.json'} is no description of a model: {error} is missing.") from error
+    if card.architecture not in ARCHITECTURES:
+        raise PipelineError(
+            f"{folder / 'model.json'}: architecture must be one of {', '.join(ARCHITECTURES)}. "
+            f"Got {card.architecture!r}."
+        )
+    return card
 
 
 def read_contents(folder: Path) -> dict[str, Any]:

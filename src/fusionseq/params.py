@@ -177,7 +177,8 @@ def read_params(path: Path) -> Params:
         content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)  # noqa: S506, a SafeLoader
     except (OSError, UnicodeDecodeError) as error:
         raise PipelineError(f"{path.name}: cannot be read as UTF-8 text: {error}.") from error
-    except yaml.YAMLError as error:
+    # Values such as the date 2020-99-99 fail below the parser, and a deep nesting within it.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise PipelineError(f"{path.name}: is not valid YAML: {' '.join(str(error).split())}.") from error
     return validate_params(content, path.name)
 
@@ -197,7 +198,7 @@ def validate_params(content: object, file_name: str) -> Params:
     except ValidationError as error:
         first = error.errors()[0]
         more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise PipelineError(f"{file_name}: {_describe(first)}{more}") from error
+        raise PipelineError(f"{file_name}: {' '.join(_describe(first).split())}{more}") from error
 
 
 def _describe(error: ErrorDetails) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fusionseq.artifacts import read_bytes
 from fusionseq.console import run_checked
+from fusionseq.errors import PipelineError
 from fusionseq.model_files import build_model, read_card, read_model_weights
 from fusionseq.preprocessing import decode_image
 
@@ -35,10 +35,17 @@ def predict(folder: Path, images: list[Path]) -> tuple[list[str], NDArray[np.flo
         The folder holds no model, or a file no image.
     """
     card = read_card(folder)
-    pixels = np.stack([decode_image(read_bytes(image), card.image_size, str(image)) for image in images])
+    pixels = np.stack([decode_image(_read(image), card.image_size, str(image)) for image in images])
     model = build_model(card)
     read_model_weights(folder, model)
     return list(card.class_names), model.predict(pixels, verbose=0)
+
+
+def _read(image: Path) -> bytes:
+    try:
+        return image.read_bytes()
+    except OSError as error:
+        raise PipelineError(f"{image}: cannot be read ({error.strerror}); name an image file.") from error
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from fusionseq.errors import PipelineError
 
@@ -37,6 +37,7 @@ def decode_image(content: bytes, image_size: int, name: str) -> NDArray[np.uint8
     try:
         with Image.open(BytesIO(content)) as image:
             resized = image.convert("RGB").resize((image_size, image_size), Image.Resampling.BICUBIC)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    # What Pillow's plugins raise on damaged files.
+    except (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError) as error:
         raise PipelineError(f"{name}: is not an image that can be decoded ({error}); repair or remove it.") from error
     return np.asarray(resized, dtype=np.uint8)

@@ -17,7 +17,7 @@ import numpy as np
 
 from fusionseq.artifacts import Subsets, replacing, write_json
 from fusionseq.features import Features
-from fusionseq.params import TrainingParams
+from fusionseq.params import RuntimeParams, TrainingParams
 from fusionseq.training import Epoch
 
 # Seconds between two saves: what a crash may cost, against the time to write a large optimizer state.
@@ -31,9 +31,9 @@ class SavedProgress:
     ----------
     folder
         Where the progress of all trainings lies.
-    model, features, subsets, first_trained_layers, training, seed
-        As `fusionseq.training.train_model` takes them: everything that decides the result. Only the same ones, down
-        to the last weight, find what is saved.
+    model, features, subsets, first_trained_layers, training, runtime, seed
+        Everything that decides the result, as `fusionseq.training.train_model` takes it. Only the same ones, down to
+        the last weight, find what is saved.
     interval
         Least seconds between two saves.
     """
@@ -46,10 +46,13 @@ class SavedProgress:
         subsets: Subsets,
         first_trained_layers: Mapping[str, str],
         training: TrainingParams,
+        runtime: RuntimeParams,
         seed: int,
         interval: float = _INTERVAL,
     ) -> None:
-        settings = (model.name, dict(first_trained_layers), training.model_dump(), seed, subsets.subset.tolist())
+        settings = [model.name, dict(first_trained_layers), training.model_dump(), runtime.model_dump(), seed]
+        settings += [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+        settings += subsets.subset.tolist()
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for array in (subsets.labels, *model.get_weights(), *chain(*((of.cut, of.pooled) for of in features.values()))):
             digest.update(np.ascontiguousarray(array).data)
@@ -59,28 +62,58 @@ class SavedProgress:
 
     def read_history(self) -> list[Epoch]:
         """Read the epochs that need not be trained again; none where nothing usable is saved."""
-        try:
-            return [Epoch(**epoch) for epoch in json.loads((self._folder / "history.json").read_bytes())]
-        except (OSError, ValueError, TypeError):
-            return []
+        return self._read()[0]
 
     def load(self, model: keras.Model) -> None:
-        """Load the weights of a compiled model, and the state of its optimizer, as of the last saved epoch."""
+        """Load a compiled model, with its optimizer and its dropout, as of the last saved epoch."""
+        history, seed_states = self._read()
         model.optimizer.build(model.trainable_variables)
-        model.load_weights(self._folder / f"{len(self.read_history())}.weights.h5")
+        model.load_weights(self._weights(history))
+        for generator, state in zip(_list_seed_generators(model), seed_states, strict=True):
+            generator.state.assign(state)
 
     def save(self, model: keras.Model, history: list[Epoch]) -> None:
         """Save a compiled model after an epoch, unless that was done a moment ago."""
         if time.monotonic() - self._last_save < self._interval:
             return
-        with replacing(self._folder / f"{len(history)}.weights.h5") as temporary:
+        before = self.read_history()
+        with replacing(self._weights(history)) as temporary:
             model.save_weights(temporary)
-        before = len(self.read_history())
+        # Keras leaves the state of dropout out of .weights.h5.
+        seed_states = [np.asarray(generator.state).tolist() for generator in _list_seed_generators(model)]
+        content = {
+            "history": [asdict(epoch) for epoch in history],
+            "seed_states": seed_states,
+            "weights_sha256": _compute_sha256(self._weights(history)),
+        }
         # From here on the new weights count; a kill before this line leaves the old ones.
-        write_json(self._folder / "history.json", [asdict(epoch) for epoch in history])
-        (self._folder / f"{before}.weights.h5").unlink(missing_ok=True)
+        write_json(self._folder / "history.json", content)
+        if before and len(before) != len(history):
+            self._weights(before).unlink(missing_ok=True)
         self._last_save = time.monotonic()
 
     def clear(self) -> None:
         """Forget the progress, once the result is written."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _weights(self, history: list[Epoch]) -> Path:
+        return self._folder / f"{len(history)}.weights.h5"
+
+    def _read(self) -> tuple[list[Epoch], list[list[int]]]:
+        try:
+            content = json.loads((self._folder / "history.json").read_bytes())
+            history = [Epoch(**epoch) for epoch in content["history"]]
+            if _compute_sha256(self._weights(history)) == content["weights_sha256"]:
+                return history, content["seed_states"]
+        except (OSError, ValueError, TypeError, KeyError):
+            pass
+        return [], []
+
+
+def _list_seed_generators(model: keras.Model) -> list[keras.random.SeedGenerator]:
+    return [layer.seed_generator for layer in model.layers if hasattr(layer, "seed_generator")]
+
+
+def _compute_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

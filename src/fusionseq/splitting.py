@@ -64,12 +64,14 @@ def split_images(
     _check_class_sizes(group_labels, class_names, fractions)
 
     groups = np.arange(len(unique))
+    # Whole numbers: scikit-learn would round a fraction such as 1.9999999 down.
+    num_train, num_validation = (round(fraction * len(groups)) for fraction in fractions[:2])
     train, held_out = train_test_split(
-        groups, train_size=fractions[0], stratify=group_labels, random_state=np.random.RandomState(seed)
+        groups, train_size=num_train, stratify=group_labels, random_state=np.random.RandomState(seed)
     )
     validation, test = train_test_split(
         held_out,
-        train_size=fractions[1] / (fractions[1] + fractions[2]),
+        train_size=num_validation,
         stratify=group_labels[held_out],
         random_state=np.random.RandomState(seed),
     )

@@ -3,6 +3,7 @@
 Source: the source paper, Section 8.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +12,7 @@ import keras
 
 from fusionseq.artifacts import Subsets
 from fusionseq.batches import Batches, EpochOrder
+from fusionseq.errors import PipelineError
 from fusionseq.features import Features
 from fusionseq.models.cutting import get_head, get_tail, list_backbones
 from fusionseq.params import TrainingParams
@@ -125,6 +127,11 @@ class _Record(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         values = logs or {}
+        if not math.isfinite(values["loss"] + values["val_loss"]):
+            raise PipelineError(
+                f"training diverged in epoch {epoch + 1}, the loss is no longer finite; lower the learning_rate of the "
+                f"{self._phase} phase in params.yaml."
+            )
         columns = ("loss", "accuracy", "val_loss", "val_accuracy")
         self._history.append(Epoch(self._phase, epoch + 1, *(values[column] for column in columns)))
         self._progress.save(self.model, self._history)

@@ -1,5 +1,6 @@
 """Weights on disk, as .weights.h5: unlike a .keras file it holds no date."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,10 @@ def read_weights(path: Path, model: keras.Model) -> None:
     if not path.is_file():
         raise PipelineError(f"{path} does not exist. Run `dvc repro` or `dvc pull` to get it.")
     try:
-        model.load_weights(path)
+        with warnings.catch_warnings():
+            # Of what Keras has to say, the error below tells enough.
+            warnings.simplefilter("ignore", UserWarning)
+            model.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
         raise PipelineError(f"{path} does not fit {model.name}, or is damaged: {reason}") from error

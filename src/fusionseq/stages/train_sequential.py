@@ -27,7 +27,7 @@ def train_sequential(params: Params, paths: Paths, seed: int) -> None:
     names = list_backbones(model)
     cuts = {name: params.first_trained_layer[name] for name in names}
     features = {name: read_features(paths.features, name) for name in names}
-    progress = SavedProgress(paths.scratch, model, features, subsets, cuts, params.training, seed)
+    progress = SavedProgress(paths.scratch, model, features, subsets, cuts, params.training, params.runtime, seed)
     compiled = params.runtime.jit_compile
     history = train_model(model, features, subsets, cuts, params.training, seed, compiled, progress, choose_verbosity())
     card = ModelCard("sequential", seed, params.image_size, subsets.class_names, head.units, head.dropout, cuts)
