@@ -7,7 +7,7 @@ LATEX_PACKAGES := texlive-latex-recommended texlive-latex-extra texlive-science 
 # One style file of each package above; all are found, or the packages are installed.
 LATEX_FILES := booktabs.sty cleveref.sty siunitx.sty ptmr8t.tfm lmodern.sty
 
-.PHONY: help reproduce test lint latex
+.PHONY: help reproduce test bench lint latex
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,11 +15,14 @@ help: ## List the targets
 reproduce: .venv/installed latex ## Run the pipeline: ends with paper/report.pdf
 	python -m fusionseq.params
 	python -m fusionseq.tidy
-	dvc repro
+	python -m dvc repro
 	@echo "paper/report.pdf is up to date."
 
 test: .venv/installed latex ## Run the test suite
 	python -m pytest
+
+bench: .venv/installed ## Measure training against the source paper's listings (ten minutes)
+	python -m benchmarks
 
 lint: .venv/installed ## Check style and types
 	ruff check .
@@ -34,6 +37,8 @@ lint: .venv/installed ## Check style and types
 	.venv/bin/python -m pip install --quiet --require-hashes --requirement requirements-uv.txt
 	@echo "Installing the locked environment: 0.3 GB to download."
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --compile-bytecode --requirement requirements.txt
+	@# For people who activate the environment; the pipeline names the sources itself, so that each clone runs its own.
+	@echo '$(CURDIR)/src' >"$$(echo .venv/lib/python3.*/site-packages)/fusionseq.pth"
 	@touch $@
 
 latex:

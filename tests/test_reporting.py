@@ -228,7 +228,7 @@ def test_what_is_no_such_number_is_refused(expression: str) -> None:
 
 
 SAME_ORDER = "This is the order that the source paper reports."
-WEAKER_ORDER = "This is the order that the source paper reports, but on weaker evidence."
+WEAKER_ORDER = "This is the order that the source paper reports, but here it is not significant with every seed."
 REVERSE_ORDER = "This is the reverse of the order that the source paper reports."
 NO_ORDER = "The order that the source paper reports, with the fusion model ahead, does not show here."
 
@@ -304,7 +304,7 @@ def get_conclusion(text: str) -> str:
             r"The sequential model has the higher mean test accuracy over two seeds, 98.47\% against 98.19\%, but "
             "with none",
             REVERSE_ORDER,
-            "in favour of the sequential model is, seed by seed, no more than chance could bring about.",
+            "in favour of the sequential model could with each seed also have come about by chance.",
         ),
         (
             [354, 355],
@@ -330,7 +330,7 @@ def get_conclusion(text: str) -> str:
             r"The sequential model has the higher test accuracy, 95.83\% against 94.44\%, but an exact McNemar test on "
             r"the same images does not find the difference significant at the 5\% level ($p = 0.300$).",
             REVERSE_ORDER,
-            "in favour of the sequential model is no more than chance could bring about.",
+            "in favour of the sequential model could also have come about by chance.",
         ),
         (
             [350],

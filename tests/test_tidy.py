@@ -1,7 +1,9 @@
 from pathlib import Path
 
+import pytest
 import yaml
 
+from fusionseq.errors import PipelineError
 from fusionseq.paths import Paths
 from fusionseq.tidy import tidy
 
@@ -34,3 +36,11 @@ def test_nothing_to_remove_leaves_the_lock_as_it_is(tmp_path: Path) -> None:
 
 def test_a_fresh_clone_needs_no_models_and_no_lock(tmp_path: Path) -> None:
     assert tidy([0], Paths(tmp_path)) == []
+
+
+@pytest.mark.parametrize("content", ["<<<<<<< HEAD\na: 1\n=======\n", "x", "- 1"])
+def test_a_damaged_lock_is_one_error(tmp_path: Path, content: str) -> None:
+    paths = Paths(tmp_path)
+    paths.lock.write_text(content, encoding="utf-8")
+    with pytest.raises(PipelineError, match=r"dvc\.lock is damaged"):
+        tidy([0], paths)

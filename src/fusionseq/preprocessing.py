@@ -7,7 +7,7 @@ from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from fusionseq.errors import PipelineError
 
@@ -39,5 +39,7 @@ def decode_image(content: bytes, image_size: int, name: str) -> NDArray[np.uint8
             resized = image.convert("RGB").resize((image_size, image_size), Image.Resampling.BICUBIC)
     # What Pillow's plugins raise on damaged files.
     except (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError) as error:
-        raise PipelineError(f"{name}: is not an image that can be decoded ({error}); repair or remove it.") from error
+        # Pillow would name the buffer that it was given.
+        reason = "unknown format" if isinstance(error, UnidentifiedImageError) else error
+        raise PipelineError(f"{name}: is not an image that can be decoded ({reason}); repair or remove it.") from error
     return np.asarray(resized, dtype=np.uint8)

@@ -21,7 +21,7 @@ from fusionseq.params import RuntimeParams, TrainingParams
 from fusionseq.training import Epoch
 
 # Seconds between two saves: what a crash may cost, against the time to write a large optimizer state.
-_INTERVAL = 60.0
+_INTERVAL = 15.0
 
 
 class SavedProgress:
@@ -67,7 +67,6 @@ class SavedProgress:
     def load(self, model: keras.Model) -> None:
         """Load a compiled model, with its optimizer and its dropout, as of the last saved epoch."""
         history, seed_states = self._read()
-        model.optimizer.build(model.trainable_variables)
         model.load_weights(self._weights(history))
         for generator, state in zip(_list_seed_generators(model), seed_states, strict=True):
             generator.state.assign(state)

@@ -6,10 +6,12 @@ clone of the same commit.
 
 import shutil
 from pathlib import Path
+from typing import Any
 
-from dvc.utils.serialize import dump_yaml, load_yaml
+from dvc.utils.serialize import YAMLFileCorruptedError, dump_yaml, load_yaml
 
 from fusionseq.console import logger, run_checked
+from fusionseq.errors import PipelineError
 from fusionseq.params import read_params
 from fusionseq.paths import Paths
 
@@ -21,13 +23,25 @@ def tidy(seeds: list[int], paths: Paths) -> list[str]:
         if folder.name not in map(str, seeds):
             shutil.rmtree(folder)
             removed.append(folder.relative_to(paths.root).as_posix())
-    lock = load_yaml(paths.lock) if paths.lock.exists() else {}
+    lock = _read_lock(paths.lock) if paths.lock.exists() else {}
     left = [name for name in lock.get("stages", {}) if "@" in name and int(name.partition("@")[2]) not in seeds]
     for name in left:
         del lock["stages"][name]
     if left:
         dump_yaml(paths.lock, lock)
     return removed + left
+
+
+def _read_lock(path: Path) -> dict[str, Any]:
+    try:
+        lock = load_yaml(path)
+    except YAMLFileCorruptedError:
+        lock = None
+    if not isinstance(lock, dict):
+        raise PipelineError(
+            f"{path.name} is damaged, perhaps by a merge; bring it back with `git checkout {path.name}`."
+        )
+    return lock
 
 
 def main() -> None:

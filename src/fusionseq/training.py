@@ -100,6 +100,8 @@ def train_model(
             metrics=["accuracy"],
             jit_compile=jit_compile,
         )
+        # Built within the first step, its variables would have TensorFlow trace that step twice.
+        trained.optimizer.build(trained.trainable_variables)
         if epochs < len(history) <= epochs + settings.epochs:
             progress.load(trained)
         epochs += settings.epochs
