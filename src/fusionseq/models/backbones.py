@@ -30,7 +30,8 @@ def build_backbone(name: str, image: KerasTensor) -> KerasTensor:
     """
     backbone = BACKBONES[name]
     pixels = keras.ops.cast(image, "float32")
-    # In this order of operations, so that the values are those of `keras.applications` to the last bit.
+    # The operations of `keras.applications`, in their order. In a graph, TensorFlow turns the division into a product
+    # with the reciprocal, which may differ in the last bit.
     is_caffe = backbone.preprocessing == "caffe"
     pixels = pixels[..., ::-1] - _IMAGENET_MEAN_BGR if is_caffe else pixels / 127.5 - 1.0
     build = getattr(keras.applications, backbone.application)
