@@ -3,7 +3,6 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -18,20 +17,23 @@ from benchmarks.listings import (
     copy_weights,
     train_listing,
 )
-from benchmarks.operations import count_backward, count_operations, measure_rate
+from benchmarks.operations import measure_rate
 from fusionseq.artifacts import Subsets
 from fusionseq.catalog import BACKBONES
 from fusionseq.features import Features, extract_features
 from fusionseq.models.architectures import ARCHITECTURES
 from fusionseq.models.backbones import build_pooled
 from fusionseq.models.cutting import get_backbone, get_frozen, get_head, get_tail, list_backbones
+from fusionseq.models.operations import count_backward, count_operations
 from fusionseq.models.weights import build_pretrained
-from fusionseq.params import TrainingParams
-from fusionseq.training import Epoch, train_model
+from fusionseq.sections import TrainingParams
+from fusionseq.streaming import stream_batches
+from fusionseq.training import Epoch, Execution, train_model
 
 CUTS = {"mobilenetv2": "block_13_expand", "vgg16": "block5_conv1"}
 LISTINGS = {"fusion": build_fusion_listing, "sequential": build_sequential_listing}
 NUM_CLASSES = 10
+NO_AUGMENTATION = {"horizontal_flip": False, "rotation": 0, "translation": 0}
 # A tenth of the images is for validation, on both sides.
 VALIDATION_SHARE = 0.1
 
@@ -80,7 +82,7 @@ def make_case(num_images: int, image_size: int, epochs: int) -> Case:
             labels=rng.integers(0, NUM_CLASSES, num_images),
             subset=np.array(["train"] * (num_images - num_validation) + ["validation"] * num_validation),
         ),
-        training=TrainingParams.model_validate({"batch_size": 32, **phases}),
+        training=TrainingParams.model_validate({"batch_size": 32, "augmentation": NO_AUGMENTATION, **phases}),
         weights={name: build_pretrained(name, tensors).get_weights() for name in BACKBONES},
     )
 
@@ -112,8 +114,8 @@ def time_training(case: Case, features: dict[str, Features], seed: int) -> float
         model = build(architecture, case, seed)
         of_model = {name: features[name] for name in list_backbones(model)}
         cuts = {name: CUTS[name] for name in of_model}
-        settings: dict[str, Any] = {"jit_compile": False, "progress": NoProgress(), "verbose": 0}
-        train_model(model, of_model, case.subsets, cuts, case.training, seed, **settings)
+        execution = Execution(jit_compile=False, num_devices=1, feed=stream_batches, verbose=0)
+        train_model(model, of_model, case.subsets, cuts, case.training, seed, execution, NoProgress())
         keras.backend.clear_session()
     return time.perf_counter() - start
 

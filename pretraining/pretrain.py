@@ -126,7 +126,7 @@ def pretrain() -> None:
 
     recipe = Recipe.model_validate(yaml.safe_load((FOLDER / "params.yaml").read_text(encoding="utf-8")))
     images, labels = render(recipe)
-    configure_runtime(recipe.threads)
+    configure_runtime(recipe.threads, "float32", deterministic=True)
 
     weights: dict[str, NDArray[np.float16]] = {}
     accuracies = {}

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from fusionseq.artifacts import Subsets
 from fusionseq.catalog import BACKBONES
-from fusionseq.params import TrainingParams
+from fusionseq.sections import TrainingParams
 
 if TYPE_CHECKING:
     import keras
 
-    from fusionseq.features import Features
+    from fusionseq.features import Features, Inputs
     from fusionseq.model_files import ModelCard
-    from fusionseq.training import Epoch, Progress
+    from fusionseq.training import Epoch, Execution, Progress
 
 THREADS = 2
 IMAGE_SIZE = 32
@@ -31,6 +31,7 @@ CUTS = {"mobilenetv2": "block_16_expand", "vgg16": "block5_conv3"}
 TRAINING = TrainingParams.model_validate(
     {
         "batch_size": 5,
+        "augmentation": {"horizontal_flip": False, "rotation": 0, "translation": 0},
         "frozen": {"epochs": 2, "learning_rate": 1e-3},
         "fine_tuning": {"epochs": 2, "learning_rate": 5e-4},
     }
@@ -61,29 +62,29 @@ class Experiment:
         progress: "Progress | None" = None,
         subsets: Subsets | None = None,
         seed: int = 0,
+        inputs: "Inputs | None" = None,
+        training: TrainingParams | None = None,
     ) -> "list[Epoch]":
-        """Train a model in both phases; without a place for its progress, none is kept."""
+        """Train a model in both phases, by default on features; without a place for its progress, none is kept."""
         from fusionseq.training import train_model
 
-        progress = progress or Forgetful()
-        of_model = self.of_model(model)
-        return train_model(
-            model,
-            of_model,
-            subsets or self.subsets,
-            CUTS,
-            TRAINING,
-            seed,
-            jit_compile=False,
-            progress=progress,
-            verbose=0,
-        )
+        subsets, progress = subsets or self.subsets, progress or Forgetful()
+        inputs = self.of_model(model) if inputs is None else inputs
+        return train_model(model, inputs, subsets, CUTS, training or TRAINING, seed, make_execution(), progress)
 
     def of_model(self, model: "keras.Model") -> "dict[str, Features]":
         """The features of a model's own backbones."""
         from fusionseq.models.cutting import list_backbones
 
         return {name: self.features[name] for name in list_backbones(model)}
+
+
+def make_execution(num_devices: int = 1) -> "Execution":
+    """Carry a training out as the pipeline does, without a word."""
+    from fusionseq.streaming import stream_batches
+    from fusionseq.training import Execution
+
+    return Execution(jit_compile=False, num_devices=num_devices, feed=stream_batches, verbose=0)
 
 
 class Forgetful:
@@ -113,7 +114,7 @@ def runtime() -> None:
     """Before anything is computed: afterwards TensorFlow no longer lets the number of threads be set."""
     from fusionseq.runtime import configure_runtime
 
-    configure_runtime(THREADS)
+    configure_runtime(THREADS, "float32", deterministic=True)
 
 
 @pytest.fixture(scope="session")
@@ -208,13 +209,21 @@ def params_content() -> dict[str, Any]:
         "image_size": 48,
         "weights": {"source": "embedded", "sha256": "0" * 64},
         "first_trained_layer": {"mobilenetv2": "block_13_expand", "vgg16": "block5_conv1"},
+        "features": {"mode": "auto", "dtype": "float32"},
         "head": {"units": 256, "dropout": 0.5},
         "training": {
             "batch_size": 32,
+            "augmentation": {"horizontal_flip": False, "rotation": 0.0, "translation": 0.0},
             "frozen": {"epochs": 15, "learning_rate": 1e-3},
             "fine_tuning": {"epochs": 6, "learning_rate": 1e-4},
         },
         "seeds": [0, 1, 2],
         "statistics": {"confidence": 0.95},
-        "runtime": {"threads": 2, "jit_compile": False},
+        "runtime": {
+            "threads": 2,
+            "jit_compile": False,
+            "precision": "float32",
+            "deterministic": True,
+            "devices": "one",
+        },
     }

@@ -18,9 +18,26 @@ STAGES = [path.stem for path in STAGE_FILES]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # The shell decides no result, so that its edits rerun nothing.
-FREE_OF_RESULTS = {"console", "errors", "params", "paths"}
+FREE_OF_RESULTS = {"console", "errors", "params", "paths", "sections"}
 FOLDER_DEPENDENCIES = {"datasets", "models", "plotting"}
 GPU_STAGES = {"backbones", "features", "train_fusion", "train_sequential"}
+
+WITHOUT_KERAS = ["fetch", "split", "preprocess", "figures", "paper"]
+START_LIMIT_S = 1.5
+# What takes long to import, and which stages import it as they start.
+SLOW_LIBRARIES = {"PIL", "jinja2", "keras", "matplotlib", "sklearn", "statsmodels"}
+USED_LIBRARIES = {
+    "fetch": {"PIL"},
+    "backbones": {"keras"},
+    "split": set(),
+    "preprocess": {"PIL"},
+    "features": {"keras"},
+    "train_fusion": {"keras"},
+    "train_sequential": {"keras"},
+    "evaluate": {"keras", "sklearn", "statsmodels"},
+    "figures": {"PIL", "matplotlib"},
+    "paper": {"jinja2"},
+}
 
 
 @cache
@@ -87,7 +104,7 @@ def test_a_stage_is_a_module_is_a_function_is_a_test() -> None:
 def test_every_module_has_a_test() -> None:
     tested = {path.stem.removeprefix("test_") for path in (ROOT / "tests").glob("test_*.py")}
     modules = {path.stem for path in MODULES if path.parent.name != "stages" and path.stem != "__init__"}
-    assert modules - tested == {"errors"}, "errors holds nothing that could break"
+    assert modules - tested == {"errors", "sections"}, "errors holds nothing that could break, test_params sections"
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -149,7 +166,7 @@ def test_parameters_read_are_parameters_declared(path: Path) -> None:
 
 
 def test_imports_run_one_way() -> None:
-    shell = {"artifacts", "catalog", "console", "errors", "params", "paths", "runtime"}
+    shell = {"artifacts", "catalog", "console", "errors", "params", "paths", "runtime", "sections"}
     for path in MODULES:
         names = {relative(module).removeprefix("src/fusionseq/") for module in imported_modules(path)}
         layer = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
@@ -165,7 +182,7 @@ def test_imports_run_one_way() -> None:
 
 def test_tensorflow_appears_only_where_it_must() -> None:
     users = {path.stem for path in MODULES if any(name.split(".")[0] == "tensorflow" for name in imported_names(path))}
-    assert users == {"runtime"}
+    assert users == {"runtime", "streaming"}
 
 
 def test_library_modules_see_neither_paths_nor_the_parameters_file() -> None:
@@ -179,7 +196,7 @@ def test_library_modules_see_neither_paths_nor_the_parameters_file() -> None:
             assert not {"pathlib", "os.path", "fusionseq.paths", "fusionseq.params.read_params"} & names, path
 
 
-@pytest.mark.parametrize("stage", ["fetch", "split", "preprocess", "figures", "paper"])
+@pytest.mark.parametrize("stage", WITHOUT_KERAS)
 def test_light_stages_do_not_import_keras(stage: str) -> None:
     heavy = {"tensorflow", "keras", "statsmodels"}
     code = f"import sys, fusionseq.stages.{stage}; print(sorted({heavy} & set(sys.modules)))"
@@ -187,6 +204,27 @@ def test_light_stages_do_not_import_keras(stage: str) -> None:
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, env={"PYTHONPATH": str(SOURCE)}
     )
     assert done.stdout.strip() == "[]"
+
+
+def run_python(code: str) -> str:
+    environment = {"PYTHONPATH": str(SOURCE)}
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("stage", WITHOUT_KERAS)
+def test_stages_without_keras_start_in_a_moment(stage: str) -> None:
+    # The processor's time, of which others on the machine take nothing.
+    code = f"import time, fusionseq.stages.{stage}; print(time.process_time())"
+    assert min(float(run_python(code)) for _ in range(3)) < START_LIMIT_S
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stages_import_only_what_they_use(stage: str) -> None:
+    # Not looked for among what was imported: Keras takes whatever is installed. It does without what is barred.
+    barred = sorted(SLOW_LIBRARIES - USED_LIBRARIES[stage])
+    run_python(f"import sys; sys.modules.update(dict.fromkeys({barred})); import fusionseq.stages.{stage}")
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -5,7 +5,7 @@ from conftest import CUTS, Experiment
 from numpy.typing import NDArray
 
 from fusionseq.catalog import BACKBONES
-from fusionseq.models.cutting import get_backbone, get_frozen, get_head, get_tail, list_backbones
+from fusionseq.models.cutting import get_backbone, get_frozen, get_head, get_tail, list_backbones, make_trainable
 
 EVERY_CUT = [(name, cut) for name, backbone in BACKBONES.items() for cut in backbone.clean_cuts]
 
@@ -72,6 +72,7 @@ def test_frozen_part_ends_at_the_layer_before_the_cut(sequential: keras.Model) -
 
 def test_tail_trains_all_but_batch_normalization(sequential: keras.Model) -> None:
     tail = get_tail(sequential, CUTS)
+    make_trainable(sequential, tail)
     normalizations = [layer for layer in tail.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert len(normalizations) == 4
     assert not any(layer.trainable for layer in normalizations)
@@ -82,10 +83,23 @@ def test_tail_trains_all_but_batch_normalization(sequential: keras.Model) -> Non
 
 
 def test_batch_normalization_of_the_tail_infers_even_while_training(experiment: Experiment) -> None:
-    tail = get_tail(experiment.build("sequential", dropout=0.0), CUTS)
+    model = experiment.build("sequential", dropout=0.0)
+    tail = get_tail(model, CUTS)
+    make_trainable(model, tail)
     cut = [experiment.features["mobilenetv2"].cut[:3]]
     training, inference = (np.asarray(tail(cut, training=training)) for training in (True, False))
     np.testing.assert_array_equal(training, inference)
+
+
+def test_layers_outside_the_trained_part_are_frozen(experiment: Experiment) -> None:
+    model = experiment.build("fusion")
+    make_trainable(model, get_head(model))
+    head = {f"{layer}/{kind}" for layer in ("hidden", "probabilities") for kind in ("kernel", "bias")}
+    assert {variable.path for variable in model.trainable_variables} == head
+    make_trainable(model, get_tail(model, CUTS))
+    trained = {variable.path for variable in model.trainable_variables}
+    assert head | {"block5_conv3/kernel", "block_16_expand/kernel"} < trained
+    assert not {"block5_conv2/kernel", "block_15_project/kernel"} & trained
 
 
 def test_tail_without_batch_normalization_has_nothing_frozen(fusion: keras.Model) -> None:

@@ -2,8 +2,10 @@ import keras
 import pytest
 from conftest import CUTS
 
-from fusionseq.models.description import count_parameters, describe_layers
+from fusionseq.models.backbones import build_pooled
+from fusionseq.models.description import count_parameters, describe_layers, describe_operations
 from fusionseq.models.fusion import build_fusion
+from fusionseq.models.operations import count_operations
 from fusionseq.models.sequential import build_sequential
 
 pytestmark = pytest.mark.usefixtures("runtime")
@@ -14,6 +16,12 @@ VGG16_CONVOLUTION = 9 * 512 * 512 + 512
 MOBILENETV2_KERNELS = 160 * 960 + 9 * 960 + 960 * 320 + 320 * 1280
 # Gamma, beta, and two moving statistics for each channel.
 MOBILENETV2_NORMALIZATION = 4 * (960 + 960 + 320 + 1280)
+
+
+# A kernel is applied at 2 × 2 positions, at both cuts of an image of 64 pixels (of VGG16: at 4 × 4). Twice: × and +.
+MOBILENETV2_TUNED = 2 * 2 * 2 * MOBILENETV2_KERNELS
+MOBILENETV2_FIRST = 2 * 2 * 2 * 160 * 960
+VGG16_TUNED = 2 * 4 * 4 * 9 * 512 * 512
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +82,38 @@ def test_counting_again_gives_the_same(models: dict[str, keras.Model]) -> None:
     for layer in models["sequential"].layers:
         layer.trainable = True
     assert count_parameters(models["sequential"], CUTS) == first
+
+
+def test_operations_of_sequential_are_counted_by_phase(models: dict[str, keras.Model]) -> None:
+    hidden, softmax = 2 * 1280 * 256, 2 * 256 * 10
+    operations = describe_operations(models["sequential"], CUTS)
+    backward = {
+        # Layers that learn first have no use for the gradient of their input.
+        "frozen_phase": hidden + 2 * softmax,
+        "fine_tuning": 2 * MOBILENETV2_TUNED - MOBILENETV2_FIRST + 2 * (hidden + softmax),
+    }
+    assert operations == {
+        "forward": count_operations(models["sequential"]),
+        "frozen_phase": hidden + softmax + backward["frozen_phase"],
+        "fine_tuning": MOBILENETV2_TUNED + hidden + softmax + backward["fine_tuning"],
+        "end_to_end_frozen_phase": operations["forward"] + backward["frozen_phase"],
+        "end_to_end_fine_tuning": operations["forward"] + backward["fine_tuning"],
+    }
+
+
+def test_operations_of_fusion_are_those_of_both_branches(models: dict[str, keras.Model]) -> None:
+    head = 2 * 1792 * 256 + 2 * 256 * 10
+    operations = describe_operations(models["fusion"], CUTS)
+    forward = head + sum(count_operations(build_pooled(name, 64)) for name in ("mobilenetv2", "vgg16"))
+    assert operations["forward"] == forward
+    # Each branch has a first layer of its own.
+    tuned = 3 * MOBILENETV2_TUNED - MOBILENETV2_FIRST + 2 * VGG16_TUNED + 3 * head
+    assert operations["fine_tuning"] == tuned
+    assert operations["end_to_end_fine_tuning"] == forward + tuned - (MOBILENETV2_TUNED + VGG16_TUNED + head)
+
+
+def test_counting_operations_again_gives_the_same(models: dict[str, keras.Model]) -> None:
+    first = describe_operations(models["fusion"], CUTS)
+    for layer in models["fusion"].layers:
+        layer.trainable = True
+    assert describe_operations(models["fusion"], CUTS) == first

@@ -1,7 +1,6 @@
 """Training from the cut gives what the source paper's listings give, bit for bit."""
 
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -12,7 +11,7 @@ from benchmarks.listings import (
     copy_weights,
     train_listing,
 )
-from conftest import Forgetful
+from conftest import Forgetful, make_execution
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
@@ -23,7 +22,7 @@ from fusionseq.features import Features, extract_features
 from fusionseq.models.architectures import ARCHITECTURES
 from fusionseq.models.cutting import get_backbone, get_frozen, list_backbones
 from fusionseq.models.weights import build_pretrained
-from fusionseq.params import TrainingParams
+from fusionseq.sections import TrainingParams
 from fusionseq.training import train_model
 
 LISTINGS = {"fusion": build_fusion_listing, "sequential": build_sequential_listing}
@@ -36,6 +35,7 @@ NUM_CLASSES = 3
 TRAINING = TrainingParams.model_validate(
     {
         "batch_size": 3,
+        "augmentation": {"horizontal_flip": False, "rotation": 0, "translation": 0},
         "frozen": {"epochs": 2, "learning_rate": 1e-3},
         "fine_tuning": {"epochs": 2, "learning_rate": 1e-4},
     }
@@ -86,8 +86,7 @@ def train_both(
     for name in names:
         of_images = list(extract_features(get_frozen(model, cuts[name], name), images))
         features[name] = Features(*(np.stack([of[kind] for of in of_images]) for kind in ("cut", "pooled")))
-    settings: dict[str, Any] = {"jit_compile": False, "progress": Forgetful(), "verbose": 0}
-    history = train_model(model, features, subsets, cuts, TRAINING, 0, **settings)
+    history = train_model(model, features, subsets, cuts, TRAINING, 0, make_execution(), Forgetful())
 
     # In a graph, TensorFlow multiplies by a reciprocal where `preprocess_input` divides; test_backbones.py holds both
     # against each other. Here both models see the same pixels.

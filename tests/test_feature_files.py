@@ -1,5 +1,7 @@
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Literal
 
 import keras
 import numpy as np
@@ -7,8 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from fusionseq.errors import PipelineError
-from fusionseq.feature_files import read_features, write_features
+from fusionseq.feature_files import choose_mode, estimate_size, read_inputs, write_features
 from fusionseq.features import extract_features
+
+Mode = Literal["auto", "cached", "streaming"]
 
 pytestmark = pytest.mark.usefixtures("runtime")
 
@@ -20,16 +24,74 @@ def frozen() -> keras.Model:
     return keras.Model(image, {"cut": cut, "pooled": keras.layers.GlobalAveragePooling2D()(cut)})
 
 
-def test_features_survive_the_disk(frozen: keras.Model, tmp_path: Path) -> None:
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_features_survive_the_disk(frozen: keras.Model, tmp_path: Path, dtype: str) -> None:
     images = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3)).astype(np.uint8)
     rows = list(extract_features(frozen, images))
-    write_features(tmp_path / "vgg16", frozen, len(images), iter(rows))
-    features = read_features(tmp_path, "vgg16")
+    write_features(tmp_path / "vgg16", "cached", frozen, len(images), iter(rows), dtype)
+    inputs = read_inputs(tmp_path, tmp_path / "images.npy", ["vgg16"])
+    assert isinstance(inputs, dict)
+    features = inputs["vgg16"]
     assert isinstance(features.cut, np.memmap)
-    assert (str(features.cut.dtype), features.cut.shape) == ("float32", (9, 4, 4, 3))
-    assert (str(features.pooled.dtype), features.pooled.shape) == ("float32", (9, 3))
-    np.testing.assert_array_equal(features.cut, [row["cut"] for row in rows])
-    np.testing.assert_array_equal(features.pooled, [row["pooled"] for row in rows])
+    assert (str(features.cut.dtype), features.cut.shape) == (dtype, (9, 4, 4, 3))
+    assert (str(features.pooled.dtype), features.pooled.shape) == (dtype, (9, 3))
+    np.testing.assert_array_equal(features.cut, np.array([row["cut"] for row in rows], dtype))
+    np.testing.assert_array_equal(features.pooled, np.array([row["pooled"] for row in rows], dtype))
+
+
+def test_estimate_is_what_is_written(frozen: keras.Model, tmp_path: Path) -> None:
+    rows = [{"cut": np.zeros((4, 4, 3), np.float32), "pooled": np.zeros(3, np.float32)}] * 500
+    write_features(tmp_path / "vgg16", "cached", frozen, len(rows), iter(rows), "float16")
+    written = sum(path.stat().st_size for path in (tmp_path / "vgg16").glob("*.npy"))
+    estimate = estimate_size([frozen], len(rows), "float16")
+    assert 0 <= written - estimate <= 2 * 128, "but for the headers"
+    assert estimate_size([frozen, frozen], len(rows), "float32") == 4 * estimate
+
+
+def test_streaming_stores_nothing_and_reads_the_images(frozen: keras.Model, tmp_path: Path) -> None:
+    def extract() -> Iterator[dict[str, NDArray[np.float32]]]:
+        yield {"cut": np.zeros(0, np.float32)}
+        raise AssertionError("nothing is computed")
+
+    write_features(tmp_path / "vgg16", "streaming", frozen, 2, extract(), "float32")
+    assert [path.name for path in (tmp_path / "vgg16").iterdir()] == ["mode.json"]
+    images = np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3)
+    np.save(tmp_path / "images.npy", images)
+    inputs = read_inputs(tmp_path, tmp_path / "images.npy", ["vgg16"])
+    np.testing.assert_array_equal(np.asarray(inputs), images)
+
+
+@pytest.mark.parametrize(
+    ("mode", "augmented", "free", "expected"),
+    [
+        ("auto", False, 2000, "cached"),
+        ("auto", False, 1999, "streaming"),
+        ("auto", True, 9999, "streaming"),
+        ("cached", False, 2000, "cached"),
+        ("streaming", False, 9999, "streaming"),
+    ],
+)
+def test_mode_follows_the_free_disk(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: Mode, augmented: bool, free: int, expected: str
+) -> None:
+    give_disk(monkeypatch, free)
+    assert choose_mode(mode, augmented, 1000, tmp_path / "not" / "yet" / "there") == expected
+
+
+def test_disk_too_small_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    give_disk(monkeypatch, 3 * 2**30)
+    with pytest.raises(PipelineError, match=r"2 times 2\.00 GiB.*3\.00 GiB are free; .*features\.mode: streaming"):
+        choose_mode("cached", False, 2 * 2**30, tmp_path)
+
+
+def give_disk(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=free) if path.exists() else None)
+
+
+def test_feature_beyond_float16_is_an_error(frozen: keras.Model, tmp_path: Path) -> None:
+    rows = [{"cut": np.full((4, 4, 3), 1e6, np.float32), "pooled": np.zeros(3, np.float32)}]
+    with pytest.raises(PipelineError, match=r"features\.dtype: float32"):
+        write_features(tmp_path / "vgg16", "cached", frozen, 1, iter(rows), "float16")
 
 
 def test_extraction_that_fails_leaves_no_file(frozen: keras.Model, tmp_path: Path) -> None:
@@ -38,10 +100,10 @@ def test_extraction_that_fails_leaves_no_file(frozen: keras.Model, tmp_path: Pat
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        write_features(tmp_path / "vgg16", frozen, 2, extract())
+        write_features(tmp_path / "vgg16", "cached", frozen, 2, extract(), "float32")
     assert list((tmp_path / "vgg16").iterdir()) == []
 
 
 def test_missing_features_are_one_error(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match=r"cut\.npy does not exist"):
-        read_features(tmp_path, "vgg16")
+    with pytest.raises(PipelineError, match=r"mode\.json does not exist"):
+        read_inputs(tmp_path, tmp_path / "images.npy", ["vgg16"])

@@ -16,7 +16,7 @@ from fusionseq.model_files import (
     read_model_weights,
     write_model,
 )
-from fusionseq.models.description import count_parameters, describe_layers
+from fusionseq.models.description import count_parameters, describe_layers, describe_operations
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +39,12 @@ def test_card_survives_the_disk(trained: Trained, folder: Path) -> None:
     assert replace(card, class_names=tuple(card.class_names)) == trained.card
 
 
-def test_contents_are_layers_and_parameters(trained: Trained, folder: Path) -> None:
+def test_contents_are_layers_parameters_and_operations(trained: Trained, folder: Path) -> None:
     contents = read_contents(folder)
     assert contents == {
         "layers": describe_layers(trained.model, CUTS),
         "parameters": count_parameters(trained.model, CUTS),
+        "operations": describe_operations(trained.model, CUTS),
     }
 
 

@@ -120,6 +120,14 @@ def test_values_arrive_where_they_belong(params_content: dict[str, Any], tmp_pat
         ("runtime.threads", 0, "runtime.threads: "),
         ("runtime.jit_compile", "yes", "runtime.jit_compile: "),
         ("runtime.jit_compile", 1, "runtime.jit_compile: "),
+        ("runtime.precision", "float16", "runtime.precision: "),
+        ("runtime.deterministic", "no", "runtime.deterministic: "),
+        ("runtime.devices", 2, "runtime.devices: "),
+        ("features.mode", "cashed", "features.mode: "),
+        ("features.dtype", "bfloat16", "features.dtype: "),
+        ("training.augmentation.rotation", 181, "training.augmentation.rotation: "),
+        ("training.augmentation.translation", 1, "training.augmentation.translation: "),
+        ("training.augmentation.horizontal_flip", 1, "training.augmentation.horizontal_flip: "),
     ],
 )
 def test_bad_value_is_named(params_content: dict[str, Any], location: str, value: object, expected: str) -> None:
@@ -232,3 +240,9 @@ def test_command_ends_with_one_line_and_status_1(tmp_path: Path, text: bytes | N
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: params.yaml: ")
+
+
+def test_stored_features_of_changed_images_are_refused(params_content: dict[str, Any]) -> None:
+    params_content["features"]["mode"] = "cached"
+    params_content["training"]["augmentation"]["horizontal_flip"] = True
+    assert "features.mode must be auto or streaming where training.augmentation is on" in read_error(params_content)

@@ -47,6 +47,7 @@ def test_hand_written_files_are_there() -> None:
     paths = Paths(Path(__file__).parents[1])
     for path in (paths.params, paths.code, paths.requirements, paths.template, paths.published, paths.embedded_recipe):
         assert path.exists(), path
+    assert paths.benchmark.exists()
 
 
 def test_root_cannot_be_changed(tmp_path: Path) -> None:

@@ -80,6 +80,14 @@ def test_an_edit_of_the_template_runs_the_paper_alone(clone: Path) -> None:
     template.write_bytes(before)
 
 
+def test_a_new_benchmark_runs_the_paper_alone(clone: Path) -> None:
+    record = clone / "benchmarks" / "results.json"
+    before = record.read_bytes()
+    record.write_bytes(before + b"\n")
+    assert stages_to_run(clone) == ["paper"]
+    record.write_bytes(before)
+
+
 def test_another_dropout_leaves_the_features_alone(clone: Path) -> None:
     params = clone / "params.yaml"
     before = params.read_text(encoding="utf-8")

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from conftest import CUTS, Experiment
 
+from fusionseq.features import select_fine_tuning
 from fusionseq.models.cutting import get_tail, list_backbones
 from fusionseq.prediction import predict_rows
 
@@ -27,3 +28,13 @@ def test_same_rows_are_predicted_the_same_again(experiment: Experiment, sequenti
     activations = [experiment.features["mobilenetv2"].cut]
     first, second = (predict_rows(tail, activations, np.arange(7)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+def test_images_are_predicted_as_their_activations_are(experiment: Experiment, fusion: keras.Model) -> None:
+    rows = np.array([3, 0, 11])
+    of_cut, of_images = (
+        predict_rows(*select_fine_tuning(fusion, CUTS, inputs), rows)
+        for inputs in (experiment.of_model(fusion), experiment.images)
+    )
+    np.testing.assert_allclose(of_cut, of_images, rtol=1e-4, atol=1e-6)
+    assert np.ptp(of_images, axis=0).max() > 0.01

@@ -1,5 +1,8 @@
+import os
 import struct
+import threading
 import zlib
+from collections.abc import Iterator
 from io import BytesIO
 
 import numpy as np
@@ -8,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fusionseq.errors import PipelineError
-from fusionseq.preprocessing import decode_image
+from fusionseq.preprocessing import decode_image, decode_images
 
 
 def encode(pixels: NDArray[np.uint8] | Image.Image, image_format: str = "PNG", **options: object) -> bytes:
@@ -106,3 +109,59 @@ def test_image_that_would_fill_the_memory_is_refused() -> None:
     content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
     with pytest.raises(PipelineError, match="decompression bomb"):
         decode_image(bytes(content), 32, "bomb.png")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_copy_that_is_saved_changes_no_byte(mode: str) -> None:
+    content = encode(Image.fromarray(draw(30, 50, 3)).convert("L" if mode == "I;16" else mode).convert(mode))
+    with Image.open(BytesIO(content)) as image:
+        expected = image.convert("RGB").resize((16, 16), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(decode_image(content, 16, "a.png"), np.asarray(expected))
+
+
+@pytest.mark.parametrize("num_images", [0, 1, 50])
+def test_many_images_come_in_order_as_if_decoded_one_by_one(num_images: int) -> None:
+    rng = np.random.default_rng(0)
+    # Large ones take longer, so that later ones are ready first.
+    sizes = rng.permutation(np.linspace(1, 400, num_images).astype(int))
+    contents = [encode(rng.integers(0, 256, (size, size, 3), dtype=np.uint8), "JPEG") for size in sizes]
+    names = [f"{row}.jpg" for row in range(num_images)]
+    decoded = list(decode_images(iter(contents), names, 24))
+    assert len(decoded) == num_images
+    for content, name, pixels in zip(contents, names, decoded, strict=True):
+        np.testing.assert_array_equal(pixels, decode_image(content, 24, name))
+
+
+def test_images_are_read_only_a_few_ahead_and_no_thread_stays() -> None:
+    read = 0
+
+    def count() -> Iterator[bytes]:
+        nonlocal read
+        while True:
+            read += 1
+            yield content
+
+    content = encode(draw(4, 4))
+    threads = threading.active_count()
+    decoded = decode_images(count(), ["a.png"] * 1000, 4)
+    assert read == 0
+    for taken in range(1, 101):
+        next(decoded)
+        assert read - taken < 2 * (os.cpu_count() or 1)
+    decoded.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == threads
+
+
+def test_first_broken_image_is_named_after_those_before_it() -> None:
+    contents = [encode(draw(4, 4))] * 9 + [b"", *[encode(draw(4, 4))] * 9, b""]
+    threads = threading.active_count()
+    decoded = decode_images(contents, [f"{row}.png" for row in range(20)], 4)
+    assert [next(decoded).shape for _ in range(9)] == [(4, 4, 3)] * 9
+    with pytest.raises(PipelineError, match=r"^9\.png: is not an image that can be decoded"):
+        next(decoded)
+    assert threading.active_count() == threads
+
+
+def test_every_image_has_a_name() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        list(decode_images([encode(draw(4, 4))] * 2, ["a.png"], 4))

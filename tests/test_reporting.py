@@ -1,3 +1,4 @@
+import json
 import math
 import re
 from pathlib import Path
@@ -14,6 +15,7 @@ PAPER = Path(__file__).parents[1] / "paper"
 TEMPLATE = (PAPER / "report.tex.jinja").read_text(encoding="utf-8")
 PUBLISHED = yaml.safe_load((PAPER / "published.yaml").read_text(encoding="utf-8"))
 RECORD = {"sha256": "0" * 64, "validation_accuracy": {"vgg16": 0.97, "mobilenetv2": 0.96}, "num_classes": 52}
+BENCHMARK = json.loads((Path(__file__).parent / "benchmark.json").read_text(encoding="utf-8"))
 NUM_IMAGES = 360
 
 
@@ -55,6 +57,13 @@ def make_model(correct: list[int], loss: float) -> dict[str, Any]:
             "trainable_frozen": 330_506,
             "trainable_fine_tuning": 1_998_346,
         },
+        "operations": {
+            "forward": 28_100_000,
+            "frozen_phase": 1_330_000,
+            "fine_tuning": 25_000_000,
+            "end_to_end_frozen_phase": 28_800_000,
+            "end_to_end_fine_tuning": 45_000_000,
+        },
     }
 
 
@@ -93,6 +102,7 @@ def make_values(statistics: dict[str, Any]) -> dict[str, Any]:
     return {
         "params": params,
         "statistics": statistics,
+        "benchmark": BENCHMARK,
         "published": PUBLISHED,
         "embedded": {
             "sha256": "0" * 64,
@@ -103,7 +113,7 @@ def make_values(statistics: dict[str, Any]) -> dict[str, Any]:
         "backbones": BACKBONES,
         "class_names": ("cat & dog", "猫"),
         "counts": {"train": [540, 538], "validation": [180, 179], "test": [180, 180]},
-        "digests": dict.fromkeys(("code", "parameters", "environment", "data", "results"), "0123456789ab"),
+        "digests": dict.fromkeys(("code", "parameters", "environment", "data", "timings", "results"), "0123456789ab"),
     }
 
 
@@ -190,6 +200,15 @@ def test_comments_and_blocks_leave_no_trace() -> None:
         ("0.00015|number", r"\num{1.5e-4}"),
         ("0.5|number", r"\num{0.5}"),
         ("0|number", r"\num{0}"),
+        ("0.0018123|significant('milli')", "1.81"),
+        ("1443439872|significant('giga')", "1.44"),
+        ("922624|significant('giga')", "0.000923"),
+        ("30700000000000|significant('giga')", "30{,}700"),
+        ("1.4|significant", "1.40"),
+        ("0.99996|significant", "1.00"),
+        ("51.37|significant", "51.4"),
+        ("1423.25|significant", "1{,}423"),
+        ("0|significant", "0.00"),
         ("0.0123|pvalue", "$p = 0.012$"),
         ("0.001|pvalue", "$p = 0.001$"),
         ("0.00099|pvalue", "$p < 0.001$"),
@@ -398,6 +417,45 @@ def test_source_papers_p_values_are_those_of_every_overlap() -> None:
         p_values.append(2 * sum(math.comb(pairs, k) for k in range(only_few + 1)) / 2**pairs)
     assert min(p_values) == pytest.approx(PUBLISHED["inference"]["smallest_p_value"], rel=0.05)
     assert max(p_values) == pytest.approx(PUBLISHED["inference"]["largest_p_value"], rel=0.05)
+
+
+def get_cost(text: str) -> str:
+    return text[text.index(r"\section{Cost}") : text.index(r"\section{Limits}")]
+
+
+def test_cost_is_counted_in_the_run_and_timed_in_the_record() -> None:
+    statistics = make_statistics([354], [340], [0.01])
+    statistics["models"]["fusion"]["operations"] |= {"forward": 1_443_439_872, "frozen_phase": 1_850_368}
+    text = get_cost(write_paper(statistics))
+    assert r"Prediction & 1.44 & 0.0281 & 51.4 \\" in text
+    assert r"Frozen phase, per epoch, from stored activations & 0.00185 & 0.00133 & 1.39 \\" in text
+    assert "takes 51.4 times the operations" in text
+    assert r"Prediction (ms) & 18.1 & 2.12 & 8.53 \\" in text
+    assert r"Fine-tuning, one epoch of all images (s) & 3.25 & 0.612 & 5.30 \\" in text
+    assert r"Peak memory (MiB) & 1{,}423 & 802 & 1.78 \\" in text
+    assert "measured on 2026-11-22, with 512 images of 96 by 96 pixels in batches of 32" in text
+    assert (
+        "(Intel(R) Xeon(R) Processor, two cores, two threads; Python 3.11.7, TensorFlow 2.21.0, Keras 3.15.1)" in text
+    )
+    assert "for five epochs in each phase and with the pass through the frozen layers included, was 3.9 times" in text
+    assert "it was 4.8 times as fast as three trainings of the listings. With one seed, it took 2.0 times" in text
+    assert "the pass through the frozen layers took 1.2 times as long as its own." in text
+
+
+@pytest.mark.parametrize(
+    ("image_size", "expected"),
+    [
+        (48, "(with images of 96 by 96 pixels, not of 48 by 48 as in this run). Training"),
+        (96, "(with images of 96 by 96 pixels, as in this run). Training"),
+    ],
+)
+def test_size_of_the_timed_images_is_told(image_size: int, expected: str) -> None:
+    values = make_values(make_statistics([354], [340], [0.01]))
+    values["params"]["image_size"] = image_size
+    text = get_cost(" ".join(render(TEMPLATE, values).split()))
+    assert expected in text
+    assert f"counted for this run, with images of {image_size} by {image_size} pixels" in text
+    assert "Measured, with images of 96 by 96 pixels" in text
 
 
 # What may hold digits in the template without being a result.

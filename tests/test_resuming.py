@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 
 from fusionseq.artifacts import Subsets
 from fusionseq.features import Features
-from fusionseq.params import RuntimeParams
 from fusionseq.resuming import SavedProgress
+from fusionseq.sections import AugmentationParams, RuntimeParams
 from fusionseq.training import Epoch
 
-RUNTIME = RuntimeParams(threads=2, jit_compile=False)
+RUNTIME = RuntimeParams(threads=2, jit_compile=False, precision="float32", deterministic=True, devices="one")
+
+
+FLIPS = AugmentationParams(horizontal_flip=True, rotation=10, translation=0.1)
 
 
 class KilledError(Exception):
@@ -151,10 +154,12 @@ def changes(experiment: Experiment, sequential: keras.Model) -> dict[str, dict[s
         "cut": {"first_trained_layers": CUTS | {"mobilenetv2": "block_15_expand"}},
         "labels": {"subsets": replace(subsets, labels=change_array(subsets.labels))},
         "split": {"subsets": replace(subsets, subset=np.roll(subsets.subset, 1))},
-        "cut features": {"features": {"mobilenetv2": Features(change_array(features.cut), features.pooled)}},
-        "pooled features": {"features": {"mobilenetv2": Features(features.cut, change_array(features.pooled))}},
+        "cut features": {"inputs": {"mobilenetv2": Features(change_array(features.cut), features.pooled)}},
+        "pooled features": {"inputs": {"mobilenetv2": Features(features.cut, change_array(features.pooled))}},
         "initial weights": {"model": experiment.build("sequential", seed=1)},
         "threads": {"runtime": RUNTIME.model_copy(update={"threads": 1})},
+        "images": {"inputs": experiment.images},
+        "augmentation": {"training": TRAINING.model_copy(update={"augmentation": FLIPS})},
         "dropout": {"model": experiment.build("sequential", dropout=0.25)},
     }
 
@@ -173,6 +178,8 @@ def changes(experiment: Experiment, sequential: keras.Model) -> dict[str, dict[s
         "pooled features",
         "initial weights",
         "threads",
+        "images",
+        "augmentation",
         "dropout",
     ],
 )
@@ -186,7 +193,7 @@ def test_progress_of_other_settings_is_not_picked_up(
     save_epoch(make_progress(SavedProgress, tmp_path, experiment, sequential), sequential)
     settings: dict[str, Any] = {
         "model": sequential,
-        "features": experiment.of_model(sequential),
+        "inputs": experiment.of_model(sequential),
         "subsets": experiment.subsets,
         "first_trained_layers": CUTS,
         "training": TRAINING,

@@ -51,6 +51,8 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> Paths:
         )
     for file in ("params.yaml", "requirements.txt"):
         shutil.copy(ROOT / file, root / file)
+    (root / "benchmarks").mkdir()
+    shutil.copy(Path(__file__).parent / "benchmark.json", root / "benchmarks" / "results.json")
     return Paths(root)
 
 
@@ -175,3 +177,7 @@ def test_paper(params: Params, paths: Paths) -> None:
     assert f"{100 * accuracy:.2f}" in paths.report_source.read_text(encoding="utf-8")
     paper(params, paths)
     assert paths.report.read_bytes() == first
+
+    paths.benchmark.write_text("{}", encoding="utf-8")
+    with pytest.raises(PipelineError, match="make bench"):
+        paper(params, paths)

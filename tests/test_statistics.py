@@ -153,7 +153,7 @@ def test_metrics_hold_mean_and_deviation_alone() -> None:
 
 def test_statistics_hold_what_the_paper_says() -> None:
     runs = {"a": [make_run(0, range(2)), make_run(5, range(2))], "b": [make_run(0, range(12)), make_run(5, range(4))]}
-    contents = {name: {"layers": [name], "parameters": {"total": 1}} for name in runs}
+    contents = {name: {"layers": [name], "parameters": {"total": 1}, "operations": {"forward": 2}} for name in runs}
     statistics = build_statistics(Y_TRUE, runs, contents, 0.9)
     assert statistics["seeds"] == [0, 5]
     assert statistics["confidence"] == 0.9

@@ -8,6 +8,7 @@ from conftest import CUTS, TRAINING, Experiment, Forgetful, Trained
 from numpy.typing import NDArray
 
 from fusionseq.errors import PipelineError
+from fusionseq.features import Features
 from fusionseq.models.cutting import get_tail
 from fusionseq.training import Epoch
 
@@ -169,6 +170,40 @@ def test_fusion_trains_both_backbones_on_their_own_features(experiment: Experime
     assert {"block_16_expand/kernel", "block5_conv3/kernel", "block5_conv3/bias", "hidden/kernel"} < changed
     assert not changed & {"block_15_project/kernel", "block5_conv2/kernel"}
     assert not any("bn" in path.lower() for path in changed)
+
+
+@pytest.mark.parametrize("architecture", ["sequential", "fusion"])
+def test_training_from_images_is_training_from_stored_features(experiment: Experiment, architecture: str) -> None:
+    of_features, of_images = (experiment.build(architecture) for _ in range(2))
+    history = experiment.train(of_features)
+    assert experiment.train(of_images, inputs=experiment.images) == history
+    assert_equal_weights(of_images, of_features)
+
+
+def test_features_in_half_precision_train_to_nearly_the_same(experiment: Experiment, trained: Trained) -> None:
+    halved = {
+        name: Features(of.cut.astype(np.float16), of.pooled.astype(np.float16))
+        for name, of in experiment.features.items()
+    }
+    history = experiment.train(experiment.build("sequential"), inputs=halved)
+    assert history != trained.history
+    for epoch, other in zip(history, trained.history, strict=True):
+        assert epoch.loss == pytest.approx(other.loss, rel=0.02)
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_softmax_stays_in_single_precision(experiment: Experiment, precision: str) -> None:
+    keras.config.set_dtype_policy(precision)
+    try:
+        model = experiment.build("sequential")
+        assert model.get_layer("probabilities").compute_dtype == "float32"
+        assert model.get_layer("hidden").compute_dtype == precision.removeprefix("mixed_")
+        history = experiment.train(model)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert model.output.dtype == "float32"
+    assert all(variable.dtype == "float32" for variable in model.trainable_variables)
+    assert np.isfinite([epoch.loss for epoch in history]).all()
 
 
 def test_diverging_training_stops_with_a_message(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Batches of examples, in an order that a seed and the epoch alone decide."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -29,10 +30,19 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         Examples in a batch.
     seed
         Start of the random order; None keeps the order of `rows`.
+    full
+        Whether to fill the last batch up, for devices that share each batch and cannot be left without a share.
+        Each example then has a weight: one over the number of examples in its batch, zero for what only fills up.
     """
 
     def __init__(
-        self, inputs: Inputs, labels: NDArray[np.int64], rows: NDArray[np.int64], batch_size: int, seed: int | None
+        self,
+        inputs: Inputs,
+        labels: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        batch_size: int,
+        seed: int | None,
+        full: bool = False,
     ) -> None:
         super().__init__()
         self._inputs = inputs
@@ -40,6 +50,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._rows = rows
         self._batch_size = batch_size
         self._seed = seed
+        self._full = full
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
@@ -49,12 +60,25 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         else:
             self._order = np.random.default_rng([self._seed, epoch]).permutation(self._rows)
 
+    def draw_rows(self) -> Iterator[NDArray[np.int64]]:
+        """Yield the positions of the examples of each batch, in the order of the epoch."""
+        for index in range(len(self)):
+            yield self._order[index * self._batch_size : (index + 1) * self._batch_size]
+
+    def read(self, rows: NDArray[np.int64]) -> tuple[Any, ...]:
+        """Read a batch: inputs, labels and, where batches are full, weights."""
+        weights: tuple[NDArray[np.float32], ...] = ()
+        if self._full:
+            missing = self._batch_size - len(rows)
+            weights = (np.repeat(np.array([1 / len(rows), 0], np.float32), [len(rows), missing]),)
+            rows = np.concatenate([rows, np.repeat(rows[:1], missing)])
+        return keras.tree.map_structure(lambda values: values[rows], self._inputs), self._labels[rows], *weights
+
     def __len__(self) -> int:
         return math.ceil(len(self._rows) / self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[Inputs, NDArray[np.int64]]:
-        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        return keras.tree.map_structure(lambda values: values[rows], self._inputs), self._labels[rows]
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        return self.read(self._order[index * self._batch_size : (index + 1) * self._batch_size])
 
 
 class EpochOrder(keras.callbacks.Callback):  # type: ignore[misc]

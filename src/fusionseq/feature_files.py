@@ -1,31 +1,130 @@
-"""What the frozen layers said of each image, on disk."""
+"""What the frozen layers said of each image, on disk; or the decision that the images pass them in training."""
 
-from collections.abc import Iterable, Mapping
+import math
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fusionseq.artifacts import read_array, writing_array
-from fusionseq.features import Features
+from fusionseq.artifacts import read_array, read_json, write_json, writing_array
+from fusionseq.console import logger
+from fusionseq.errors import PipelineError
+from fusionseq.features import Features, Inputs
+
+_KINDS = ("cut", "pooled")
+# The workspace and DVC's cache hold a copy each, unless the file system shares them.
+_COPIES = 2
+_GIB = 2**30
 
 
-def read_features(folder: Path, backbone: str) -> Features:
-    """Map the features of one backbone into memory."""
-    return Features(*(read_array(folder / backbone / f"{kind}.npy") for kind in ("cut", "pooled")))
+def estimate_size(frozen: Iterable[keras.Model], num_images: int, dtype: str) -> int:
+    """Count the bytes of the features of all images, before any is computed."""
+    sizes = (math.prod(output.shape[1:]) for model in frozen for output in model.output.values())
+    return int(num_images * sum(sizes) * np.dtype(dtype).itemsize)
+
+
+def choose_mode(mode: Literal["auto", "cached", "streaming"], augmented: bool, size: int, folder: Path) -> str:
+    """Decide whether features are stored, or the images pass the frozen layers in every epoch.
+
+    Parameters
+    ----------
+    mode
+        As asked for. "auto" stores them, unless images are augmented or the disk is too small.
+    augmented
+        Whether training sees each image changed; stored features would all be of the same one.
+    size
+        Bytes of the features.
+    folder
+        Where they would lie.
+
+    Raises
+    ------
+    PipelineError
+        They are to be stored, but the disk is too small.
+    """
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    needed = (
+        f"stored features take {_COPIES} times {size / _GIB:.2f} GiB, in the workspace and in DVC's cache, "
+        f"and {free / _GIB:.2f} GiB are free"
+    )
+    fits = _COPIES * size <= free
+    if mode == "cached" and not fits:
+        raise PipelineError(
+            f"{needed}; free some of the disk, or set features.dtype: float16 or features.mode: streaming in "
+            "params.yaml."
+        )
+    chosen = ("cached" if fits and not augmented else "streaming") if mode == "auto" else mode
+    logger.info("features: %s; mode %s", needed, chosen)
+    return chosen
 
 
 def write_features(
-    folder: Path, frozen: keras.Model, num_images: int, features: Iterable[Mapping[str, NDArray[np.float32]]]
+    folder: Path,
+    mode: str,
+    frozen: keras.Model,
+    num_images: int,
+    features: Iterable[Mapping[str, NDArray[Any]]],
+    dtype: str,
 ) -> None:
-    """Write the features of one image after the other, so that they need not fit in memory."""
-    with ExitStack() as stack:
-        arrays = {}
-        for kind, output in frozen.output.items():
-            shape = (num_images, *output.shape[1:])
-            arrays[kind] = stack.enter_context(writing_array(folder / f"{kind}.npy", shape, np.float32))
-        for row, of_image in enumerate(features):
-            for kind, values in of_image.items():
-                arrays[kind][row] = values
+    """Write the features of one image after the other, so that they need not fit in memory.
+
+    Parameters
+    ----------
+    folder
+        Of one backbone.
+    mode
+        "cached"; with "streaming" only that is written.
+    frozen
+        Whose outputs the features are.
+    num_images
+        How many images there are.
+    features
+        Those of one image after the other; not asked for where nothing is stored.
+    dtype
+        "float32" or "float16".
+
+    Raises
+    ------
+    PipelineError
+        A feature is too large for float16.
+    """
+    if mode == "cached":
+        with ExitStack() as stack:
+            arrays = {}
+            for kind in _KINDS:
+                shape = (num_images, *frozen.output[kind].shape[1:])
+                arrays[kind] = stack.enter_context(writing_array(folder / f"{kind}.npy", shape, dtype))
+            for row, of_image in enumerate(features):
+                for kind, values in of_image.items():
+                    arrays[kind][row] = _narrow(values, dtype)
+    write_json(folder / "mode.json", {"mode": mode})
+
+
+def _narrow(values: NDArray[Any], dtype: str) -> NDArray[Any]:
+    with np.errstate(over="ignore"):
+        narrowed = values.astype(dtype)
+    if dtype == "float16" and not np.isfinite(narrowed).all():
+        raise PipelineError("a feature is too large for float16; set features.dtype: float32 in params.yaml.")
+    return narrowed
+
+
+def read_inputs(folder: Path, images: Path, backbones: Sequence[str]) -> Inputs:
+    """Map what training starts from into memory: features of some backbones, or the images where none are stored."""
+    if any(read_json(folder / name / "mode.json")["mode"] == "streaming" for name in backbones):
+        return read_array(images)
+    return {name: Features(*(read_array(folder / name / f"{kind}.npy") for kind in _KINDS)) for name in backbones}
+
+
+def iterate_arrays(inputs: Inputs) -> Iterator[NDArray[Any]]:
+    """Yield each array of the inputs."""
+    if isinstance(inputs, Mapping):
+        for of_backbone in inputs.values():
+            yield from (of_backbone.cut, of_backbone.pooled)
+    else:
+        yield inputs

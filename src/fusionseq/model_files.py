@@ -10,7 +10,7 @@ import keras
 from fusionseq.artifacts import read_json, read_table, write_json, write_table
 from fusionseq.errors import PipelineError
 from fusionseq.models.architectures import ARCHITECTURES
-from fusionseq.models.description import count_parameters, describe_layers
+from fusionseq.models.description import count_parameters, describe_layers, describe_operations
 from fusionseq.training import Epoch
 from fusionseq.weight_files import read_weights, write_weights
 
@@ -39,9 +39,12 @@ def write_model(folder: Path, card: ModelCard, model: keras.Model, history: list
     write_weights(folder / "model.weights.h5", model)
     rows = [(card.seed, *asdict(epoch).values()) for epoch in history]
     write_table(folder / "history.csv", ("seed", *Epoch.__dataclass_fields__), rows)
-    layers = describe_layers(model, card.first_trained_layer)
-    parameters = count_parameters(model, card.first_trained_layer)
-    write_json(folder / "model.json", asdict(card) | {"layers": layers, "parameters": parameters})
+    contents = {
+        "layers": describe_layers(model, card.first_trained_layer),
+        "parameters": count_parameters(model, card.first_trained_layer),
+        "operations": describe_operations(model, card.first_trained_layer),
+    }
+    write_json(folder / "model.json", asdict(card) | contents)
 
 
 def read_model_weights(folder: Path, model: keras.Model) -> None:
@@ -65,9 +68,9 @@ def read_card(folder: Path) -> ModelCard:
 
 
 def read_contents(folder: Path) -> dict[str, Any]:
-    """Read the layers and parameter counts of a trained model."""
+    """Read what a trained model consists of: its layers, and how many parameters and operations."""
     content = read_json(folder / "model.json")
-    return {"layers": content["layers"], "parameters": content["parameters"]}
+    return {key: content[key] for key in ("layers", "parameters", "operations")}
 
 
 def read_history(folders: Sequence[Path]) -> tuple[Sequence[str], list[list[str]]]:

@@ -2,119 +2,29 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from fusionseq.catalog import BACKBONES
 from fusionseq.errors import PipelineError
-
-# Fractions typed with a few digits sum to 1 only up to rounding.
-_FRACTION_TOLERANCE = 1e-6
-
-
-def _refuse_truth(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError(f"a number was expected. Got {str(value).lower()}.")
-    return value
-
-
-Count = Annotated[int, Field(ge=1, strict=True)]
-# Not strict: DVC writes 1e-05, which YAML reads as text.
-Number = Annotated[float, BeforeValidator(_refuse_truth)]
-# The generators of NumPy and Keras take 32 bits.
-Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
+from fusionseq.sections import (
+    DigitsParams,
+    EmbeddedWeights,
+    FeaturesParams,
+    HeadParams,
+    RuntimeParams,
+    Section,
+    Seed,
+    SplitParams,
+    StatisticsParams,
+    TrainingParams,
+)
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class DigitsParams(_Section):
-    """The handwritten digits that scikit-learn ships."""
-
-    source: Literal["digits"]
-    num_classes: Annotated[int, Field(ge=2, le=10, strict=True)]
-    images_per_class: Count | None
-
-
-class SplitParams(_Section):
-    """Shares of the three subsets, and the seed of the split."""
-
-    train: Annotated[Number, Field(gt=0, lt=1)]
-    validation: Annotated[Number, Field(gt=0, lt=1)]
-    test: Annotated[Number, Field(gt=0, lt=1)]
-    seed: Seed
-
-    @model_validator(mode="after")
-    def _check_sum(self) -> Self:
-        total = self.train + self.validation + self.test
-        if abs(total - 1) > _FRACTION_TOLERANCE:
-            raise ValueError(f"split.train + split.validation + split.test must be 1. Got {total:.6g}.")
-        return self
-
-
-class EmbeddedWeights(_Section):
-    """The backbones that ship with the repository, known by their digest."""
-
-    source: Literal["embedded"]
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_imagenet(cls, content: object) -> object:
-        if content == "imagenet" or (isinstance(content, Mapping) and content.get("source") == "imagenet"):
-            raise ValueError("weights.source: imagenet is not available yet; use embedded.")
-        return content
-
-
-class HeadParams(_Section):
-    """The layers after the pooled features."""
-
-    units: Count
-    dropout: Annotated[Number, Field(ge=0, lt=1)]
-
-
-class PhaseParams(_Section):
-    """One of the two phases of training."""
-
-    epochs: Count
-    learning_rate: Annotated[Number, Field(gt=0)]
-
-
-class TrainingParams(_Section):
-    """Both phases, the same for every model."""
-
-    batch_size: Count
-    frozen: PhaseParams
-    fine_tuning: PhaseParams
-
-    @model_validator(mode="after")
-    def _check_rates(self) -> Self:
-        if self.fine_tuning.learning_rate > self.frozen.learning_rate:
-            raise ValueError(
-                "training.fine_tuning.learning_rate must not exceed training.frozen.learning_rate "
-                f"({self.frozen.learning_rate:g}). Got {self.fine_tuning.learning_rate:g}."
-            )
-        return self
-
-
-class StatisticsParams(_Section):
-    """How sure the intervals are to be."""
-
-    confidence: Annotated[Number, Field(gt=0.5, lt=1)]
-
-
-class RuntimeParams(_Section):
-    """What the computation runs under."""
-
-    threads: Count
-    jit_compile: Annotated[bool, Field(strict=True)]
-
-
-class Params(_Section):
+class Params(Section):
     """Every choice of the experiment."""
 
     data: DigitsParams
@@ -122,6 +32,7 @@ class Params(_Section):
     image_size: Annotated[int, Field(ge=1, le=1024, strict=True)]
     weights: EmbeddedWeights
     first_trained_layer: dict[str, str]
+    features: FeaturesParams
     head: HeadParams
     training: TrainingParams
     seeds: Annotated[list[Seed], Field(min_length=1)]
@@ -143,6 +54,15 @@ class Params(_Section):
         smallest = max(backbone.stride for backbone in BACKBONES.values())
         if self.image_size < smallest:
             raise ValueError(f"image_size must be at least {smallest}. Got {self.image_size}.")
+        return self
+
+    @model_validator(mode="after")
+    def _check_augmentation(self) -> Self:
+        if self.features.mode == "cached" and self.training.augmentation.is_on:
+            raise ValueError(
+                "features.mode must be auto or streaming where training.augmentation is on: stored features would all "
+                "be of the same image. Got cached."
+            )
         return self
 
     @model_validator(mode="after")

@@ -123,6 +123,11 @@ class Paths:
         return self.root / "reports" / "figures"
 
     @property
+    def benchmark(self) -> Path:
+        """How long everything took, when it was last measured."""
+        return self.root / "benchmarks" / "results.json"
+
+    @property
     def paper(self) -> Path:
         """The template, the published numbers, the references; and what is typeset of them."""
         return self.root / "paper"

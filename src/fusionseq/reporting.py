@@ -53,20 +53,9 @@ _SPECIAL = {
 _JOINED = re.compile(r"([-,'])(?=\1)")
 
 _NUMBER_WORDS = (
-    "no",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-)
+    "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+)  # fmt: skip
+_PREFIXES = {"": 1, "milli": 1e-3, "giga": 1e9}
 _SMALLEST_P_VALUE = 0.001
 _SMALLEST_PLAIN = 0.01
 
@@ -131,6 +120,13 @@ def number(value: object) -> Latex:
     return Latex(rf"\num{{{text}}}")
 
 
+def significant(value: object, prefix: str = "") -> Latex:
+    """Write a measurement to three digits, in thousandths ("milli") or billions ("giga") of its unit if told to."""
+    real = _check_real(value) / _PREFIXES[prefix]
+    exponent = int(f"{real:.2e}".partition("e")[2])
+    return _mark_sign(f"{real:,.{max(0, 2 - exponent)}f}".replace(",", "{,}"))
+
+
 def pvalue(value: object, *, named: bool = True) -> Latex:
     """Write a p-value to three digits, or as below the smallest of them; `named` puts "p" before it."""
     real = _check_real(value)
@@ -191,7 +187,8 @@ def render(template: str, values: Mapping[str, object]) -> str:
     ----------
     template
         LaTeX with expressions. Its filters are the functions `fixed`, `percent`, `points`, `integer`, `number`,
-        `pvalue`, `counted`, `in_words`, `listed`, and `latex`, which is `mark_latex`, for what a macro gave.
+        `significant`, `pvalue`, `counted`, `in_words`, `listed`, and `latex`, which is `mark_latex`, for what a macro
+        gave.
     values
         By the names that the template knows them by.
 
@@ -238,7 +235,7 @@ def _build_environment() -> Environment:
         finalize=finalize,
         autoescape=False,  # noqa: S701, HTML's escapes are of no use here; `finalize` writes LaTeX's
     )
-    filters = (fixed, percent, points, integer, number, pvalue, counted, in_words, listed)
+    filters = (fixed, percent, points, integer, number, significant, pvalue, counted, in_words, listed)
     environment.filters |= {function.__name__: function for function in filters} | {"latex": mark_latex}
     return environment
 

@@ -9,15 +9,15 @@ import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
-from itertools import chain
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from fusionseq.artifacts import Subsets, replacing, write_json
-from fusionseq.features import Features
-from fusionseq.params import RuntimeParams, TrainingParams
+from fusionseq.feature_files import iterate_arrays
+from fusionseq.features import Inputs
+from fusionseq.sections import RuntimeParams, TrainingParams
 from fusionseq.training import Epoch
 
 # Seconds between two saves: what a crash may cost, against the time to write a large optimizer state.
@@ -31,7 +31,7 @@ class SavedProgress:
     ----------
     folder
         Where the progress of all trainings lies.
-    model, features, subsets, first_trained_layers, training, runtime, seed
+    model, inputs, subsets, first_trained_layers, training, runtime, seed
         Everything that decides the result, as `fusionseq.training.train_model` takes it. Only the same ones, down to
         the last weight, find what is saved.
     interval
@@ -42,7 +42,7 @@ class SavedProgress:
         self,
         folder: Path,
         model: keras.Model,
-        features: Mapping[str, Features],
+        inputs: Inputs,
         subsets: Subsets,
         first_trained_layers: Mapping[str, str],
         training: TrainingParams,
@@ -54,7 +54,7 @@ class SavedProgress:
         settings += [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
         settings += subsets.subset.tolist()
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-        for array in (subsets.labels, *model.get_weights(), *chain(*((of.cut, of.pooled) for of in features.values()))):
+        for array in (subsets.labels, *model.get_weights(), *iterate_arrays(inputs)):
             digest.update(np.ascontiguousarray(array).data)
         self._folder = folder / digest.hexdigest()[:16]
         self._interval = interval
@@ -110,7 +110,14 @@ class SavedProgress:
 
 
 def _list_seed_generators(model: keras.Model) -> list[keras.random.SeedGenerator]:
-    return [layer.seed_generator for layer in model.layers if hasattr(layer, "seed_generator")]
+    """List those of dropout and of augmentation, which may stand before a model that is a layer itself."""
+    generators = []
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            generators += _list_seed_generators(layer)
+        else:
+            generators += [value for value in vars(layer).values() if isinstance(value, keras.random.SeedGenerator)]
+    return generators
 
 
 def _compute_sha256(path: Path) -> str:

@@ -165,7 +165,7 @@ def build_statistics(
     runs
         By the name of the model; the same seeds for each.
     contents
-        Layers and parameters, by the name of the model.
+        Layers, parameters and operations, by the name of the model.
     confidence
         Of every interval.
     """

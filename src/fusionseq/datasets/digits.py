@@ -9,7 +9,6 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from sklearn.datasets import load_digits as load_digit_arrays
 
 from fusionseq.datasets import Dataset, EncodedImage
 
@@ -27,6 +26,9 @@ def load_digits(num_classes: int, images_per_class: int | None) -> Dataset:
     images_per_class
         How many images of each class are kept, the first ones; None keeps all.
     """
+    # scikit-learn takes a second to import, and whoever mistyped a parameter should not wait for it.
+    from sklearn.datasets import load_digits as load_digit_arrays
+
     digits = load_digit_arrays()
     labels = digits.target.astype(np.int64)
     occurrence = np.empty_like(labels)

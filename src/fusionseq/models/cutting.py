@@ -41,13 +41,17 @@ def get_head(model: keras.Model) -> keras.Model:
 
 
 def get_tail(model: keras.Model, first_trained_layers: Mapping[str, str]) -> keras.Model:
-    """From the activations at the cut of each backbone to probabilities.
-
-    All of its layers are made trainable but BatchNormalization, which stays in inference mode: Keras trains its
-    moving statistics unless the layer itself is frozen, and one backbone has it while the other has not.
-    """
+    """From the activations at the cut of each backbone to probabilities."""
     cuts = [model.get_layer(first_trained_layers[name]).input for name in list_backbones(model)]
-    tail = keras.Model(cuts, model.output)
-    for layer in tail.layers:
-        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
-    return tail
+    return keras.Model(cuts, model.output)
+
+
+def make_trainable(model: keras.Model, part: keras.Model) -> None:
+    """Have the layers of a part of a model trained, and freeze all others.
+
+    BatchNormalization stays in inference mode wherever it is: Keras trains its moving statistics unless the layer
+    itself is frozen, and one backbone has it while the other has not.
+    """
+    trained = {id(layer) for layer in part.layers}
+    for layer in model.layers:
+        layer.trainable = id(layer) in trained and not isinstance(layer, keras.layers.BatchNormalization)

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 
 from fusionseq.catalog import BACKBONES
-from fusionseq.models.cutting import get_backbone, get_frozen, get_head, get_tail, list_backbones
+from fusionseq.models.cutting import get_backbone, get_frozen, get_head, get_tail, list_backbones, make_trainable
+from fusionseq.models.operations import count_backward, count_operations
 
 
 def describe_layers(model: keras.Model, first_trained_layers: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -39,14 +40,42 @@ def describe_layers(model: keras.Model, first_trained_layers: Mapping[str, str])
 
 
 def count_parameters(model: keras.Model, first_trained_layers: Mapping[str, str]) -> dict[str, int]:
-    """Count the parameters of a model: all, in its backbones, in the hidden layer, and trained in each phase."""
-    tail = get_tail(model, first_trained_layers)
+    """Count the parameters of a model: all, in its backbones, in the hidden layer, and trained in each phase.
+
+    Leaves the layers after the cut trainable, and the others frozen.
+    """
+    head, tail = get_head(model), get_tail(model, first_trained_layers)
+    make_trainable(model, tail)
     return {
         "total": model.count_params(),
         "backbones": sum(get_backbone(model, name).count_params() for name in list_backbones(model)),
         "hidden": model.get_layer("hidden").count_params(),
-        "trainable_frozen": _count_trainable(get_head(model)),
+        "trainable_frozen": _count_trainable(head),
         "trainable_fine_tuning": _count_trainable(tail),
+    }
+
+
+def describe_operations(model: keras.Model, first_trained_layers: Mapping[str, str]) -> dict[str, int]:
+    """Count the floating-point operations for one image: of a prediction, and of training in each phase.
+
+    Leaves the layers after the cut trainable, and the others frozen.
+
+    Returns
+    -------
+    dict[str, int]
+        "forward" is a prediction. "frozen_phase" and "fine_tuning" are training from stored activations: the pooled
+        features and those at the cut. "end_to_end_frozen_phase" and "end_to_end_fine_tuning" are the same training
+        where the image passes the frozen layers, too.
+    """
+    head, tail = get_head(model), get_tail(model, first_trained_layers)
+    make_trainable(model, tail)
+    forward = count_operations(model)
+    backward = {"frozen_phase": count_backward(head), "fine_tuning": count_backward(tail)}
+    return {
+        "forward": forward,
+        "frozen_phase": count_operations(head) + backward["frozen_phase"],
+        "fine_tuning": count_operations(tail) + backward["fine_tuning"],
+        **{f"end_to_end_{phase}": forward + of_phase for phase, of_phase in backward.items()},
     }
 
 

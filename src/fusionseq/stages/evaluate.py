@@ -6,10 +6,11 @@ Source: the source paper, Section 9.
 from fusionseq.artifacts import read_subsets, write_json, write_table
 from fusionseq.console import logger, run_stage, track
 from fusionseq.evaluation import evaluate_probabilities
-from fusionseq.feature_files import read_features
+from fusionseq.feature_files import read_inputs
+from fusionseq.features import select_fine_tuning
 from fusionseq.model_files import build_model, read_card, read_contents, read_history, read_model_weights
 from fusionseq.models.architectures import ARCHITECTURES
-from fusionseq.models.cutting import get_tail, list_backbones
+from fusionseq.models.cutting import list_backbones
 from fusionseq.params import Params
 from fusionseq.paths import Paths
 from fusionseq.prediction import predict_rows
@@ -20,7 +21,8 @@ from fusionseq.tables import PREDICTION_COLUMNS, tabulate_predictions, tabulate_
 
 def evaluate(params: Params, paths: Paths) -> None:
     """Evaluate every trained model on the test subset, and compare the models."""
-    configure_runtime(params.runtime.threads)
+    runtime = params.runtime
+    configure_runtime(runtime.threads, runtime.precision, runtime.deterministic)
     subsets = read_subsets(paths.subsets)
     rows = subsets.rows("test")
     y_true = subsets.labels[rows]
@@ -30,11 +32,11 @@ def evaluate(params: Params, paths: Paths) -> None:
         folders = [paths.model(name, seed) for seed in params.seeds]
         card = read_card(folders[0])
         model = build_model(card)
-        tail = get_tail(model, card.first_trained_layer)
-        activations = [read_features(paths.features, backbone).cut for backbone in list_backbones(model)]
+        inputs = read_inputs(paths.features, paths.processed, list_backbones(model))
+        part, arrays = select_fine_tuning(model, card.first_trained_layer, inputs)
         for seed, folder in zip(params.seeds, track(folders, f"evaluate {name}", len(folders)), strict=True):
             read_model_weights(folder, model)
-            probabilities = predict_rows(tail, activations, rows)
+            probabilities = predict_rows(part, arrays, rows)
             of_model.append(Run(seed, probabilities, evaluate_probabilities(y_true, probabilities)))
         contents[name] = read_contents(folders[0])
         write_table(paths.history(name), *read_history(folders))

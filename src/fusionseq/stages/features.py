@@ -6,7 +6,7 @@ Source: the source paper, Section 8.
 from fusionseq.artifacts import read_array
 from fusionseq.catalog import BACKBONES
 from fusionseq.console import logger, run_stage, track
-from fusionseq.feature_files import write_features
+from fusionseq.feature_files import choose_mode, estimate_size, write_features
 from fusionseq.features import extract_features
 from fusionseq.models.backbones import build_pooled
 from fusionseq.models.cutting import get_frozen
@@ -18,15 +18,20 @@ from fusionseq.weight_files import read_backbones
 
 def features(params: Params, paths: Paths) -> None:
     """Pass every image through the frozen layers of each backbone, once."""
-    configure_runtime(params.runtime.threads)
+    runtime, dtype = params.runtime, params.features.dtype
+    configure_runtime(runtime.threads, runtime.precision, runtime.deterministic)
     images = read_array(paths.processed)
+    frozen = {}
     for name in BACKBONES:
         model = build_pooled(name, params.image_size)
         read_backbones(paths.backbones, model)
-        frozen = get_frozen(model, params.first_trained_layer[name], name)
-        progress = track(extract_features(frozen, images), f"features of {BACKBONES[name].title}", len(images))
-        write_features(paths.features / name, frozen, len(images), progress)
-    logger.info("features: %d images through %s", len(images), ", ".join(BACKBONES))
+        frozen[name] = get_frozen(model, params.first_trained_layer[name], name)
+    size = estimate_size(frozen.values(), len(images), dtype)
+    mode = choose_mode(params.features.mode, params.training.augmentation.is_on, size, paths.features)
+    for name, layers in frozen.items():
+        progress = track(extract_features(layers, images), f"features of {BACKBONES[name].title}", len(images))
+        write_features(paths.features / name, mode, layers, len(images), progress, dtype)
+    logger.info("features: %s, %d images", mode, len(images))
 
 
 if __name__ == "__main__":

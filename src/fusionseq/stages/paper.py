@@ -13,6 +13,7 @@ from fusionseq.paths import Paths
 from fusionseq.provenance import compute_digest
 from fusionseq.reporting import render
 from fusionseq.splitting import count_classes
+from fusionseq.timings import parse_timings
 from fusionseq.typesetting import typeset
 
 
@@ -27,6 +28,7 @@ def paper(params: Params, paths: Paths) -> None:
         {
             "params": params.model_dump(),
             "statistics": statistics,
+            "benchmark": parse_timings(read_bytes(paths.benchmark)).model_dump(mode="json"),
             "published": yaml.safe_load(read_bytes(paths.published)),
             "embedded": read_json(paths.backbone_record),
             "recipe": yaml.safe_load(read_bytes(paths.embedded_recipe)),
@@ -38,6 +40,7 @@ def paper(params: Params, paths: Paths) -> None:
                 "parameters": compute_digest(paths.root, [paths.params]),
                 "environment": compute_digest(paths.root, [paths.requirements]),
                 "data": compute_digest(paths.root, [paths.raw]),
+                "timings": compute_digest(paths.root, [paths.benchmark]),
                 "results": compute_digest(paths.root, [paths.metrics, paths.statistics, *results]),
             },
         },

@@ -9,7 +9,7 @@ from fusionseq.artifacts import writing_array
 from fusionseq.console import logger, run_stage, track
 from fusionseq.params import Params
 from fusionseq.paths import Paths
-from fusionseq.preprocessing import decode_image
+from fusionseq.preprocessing import decode_images
 from fusionseq.raw_images import RawImages
 
 
@@ -18,8 +18,9 @@ def preprocess(params: Params, paths: Paths) -> None:
     raw = RawImages.read(paths.raw)
     shape = (len(raw), params.image_size, params.image_size, 3)
     with writing_array(paths.processed, shape, np.uint8) as images:
-        for row, content in enumerate(track(raw.contents(), "preprocess", len(raw))):
-            images[row] = decode_image(content, params.image_size, raw.names[row])
+        decoded = decode_images(raw.contents(), raw.names, params.image_size)
+        for row, pixels in enumerate(track(decoded, "preprocess", len(raw))):
+            images[row] = pixels
     logger.info("preprocess: %d images of %d by %d pixels", len(raw), params.image_size, params.image_size)
 
 

@@ -1,0 +1,144 @@
+"""The sections of params.yaml, each checked by itself."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+# Fractions typed with a few digits sum to 1 only up to rounding.
+_FRACTION_TOLERANCE = 1e-6
+
+
+def _refuse_truth(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError(f"a number was expected. Got {str(value).lower()}.")
+    return value
+
+
+Count = Annotated[int, Field(ge=1, strict=True)]
+# Not strict: DVC writes 1e-05, which YAML reads as text.
+Number = Annotated[float, BeforeValidator(_refuse_truth)]
+# The generators of NumPy and Keras take 32 bits.
+Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
+
+
+class Section(BaseModel):
+    """Takes what it knows, all of it, and nothing else."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class DigitsParams(Section):
+    """The handwritten digits that scikit-learn ships."""
+
+    source: Literal["digits"]
+    num_classes: Annotated[int, Field(ge=2, le=10, strict=True)]
+    images_per_class: Count | None
+
+
+class SplitParams(Section):
+    """Shares of the three subsets, and the seed of the split."""
+
+    train: Annotated[Number, Field(gt=0, lt=1)]
+    validation: Annotated[Number, Field(gt=0, lt=1)]
+    test: Annotated[Number, Field(gt=0, lt=1)]
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _check_sum(self) -> Self:
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > _FRACTION_TOLERANCE:
+            raise ValueError(f"split.train + split.validation + split.test must be 1. Got {total:.6g}.")
+        return self
+
+
+class EmbeddedWeights(Section):
+    """The backbones that ship with the repository, known by their digest."""
+
+    source: Literal["embedded"]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_imagenet(cls, content: object) -> object:
+        if content == "imagenet" or (isinstance(content, Mapping) and content.get("source") == "imagenet"):
+            raise ValueError("weights.source: imagenet is not available yet; use embedded.")
+        return content
+
+
+class HeadParams(Section):
+    """The layers after the pooled features."""
+
+    units: Count
+    dropout: Annotated[Number, Field(ge=0, lt=1)]
+
+
+class PhaseParams(Section):
+    """One of the two phases of training."""
+
+    epochs: Count
+    learning_rate: Annotated[Number, Field(gt=0)]
+
+
+class AugmentationParams(Section):
+    """How images are changed at random in training; all zero and false leaves them as they are.
+
+    Attributes
+    ----------
+    horizontal_flip
+        Whether left and right may change places.
+    rotation
+        Largest angle in degrees, either way.
+    translation
+        Largest shift as a share of the side, in every direction.
+    """
+
+    horizontal_flip: Annotated[bool, Field(strict=True)]
+    rotation: Annotated[Number, Field(ge=0, le=180)]
+    translation: Annotated[Number, Field(ge=0, lt=1)]
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything may happen to an image."""
+        return self.horizontal_flip or self.rotation > 0 or self.translation > 0
+
+
+class FeaturesParams(Section):
+    """Whether what the frozen layers say is stored, and how."""
+
+    mode: Literal["auto", "cached", "streaming"]
+    dtype: Literal["float32", "float16"]
+
+
+class TrainingParams(Section):
+    """Both phases, the same for every model."""
+
+    batch_size: Count
+    augmentation: AugmentationParams
+    frozen: PhaseParams
+    fine_tuning: PhaseParams
+
+    @model_validator(mode="after")
+    def _check_rates(self) -> Self:
+        if self.fine_tuning.learning_rate > self.frozen.learning_rate:
+            raise ValueError(
+                "training.fine_tuning.learning_rate must not exceed training.frozen.learning_rate "
+                f"({self.frozen.learning_rate:g}). Got {self.fine_tuning.learning_rate:g}."
+            )
+        return self
+
+
+class StatisticsParams(Section):
+    """How sure the intervals are to be."""
+
+    confidence: Annotated[Number, Field(gt=0.5, lt=1)]
+
+
+class RuntimeParams(Section):
+    """What the computation runs under."""
+
+    threads: Count
+    jit_compile: Annotated[bool, Field(strict=True)]
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
+    deterministic: Annotated[bool, Field(strict=True)]
+    devices: Literal["one", "all"]

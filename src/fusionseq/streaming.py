@@ -1,0 +1,50 @@
+"""Batches read ahead of the training by `tf.data`, on threads of its own."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from fusionseq.batches import Batches
+
+_PARALLEL_READS = 2
+_BATCHES_AHEAD = 2
+
+
+def stream_batches(batches: Batches) -> tf.data.Dataset:
+    """Read batches while the ones before them are computed with; memory holds but a few of them.
+
+    Parameters
+    ----------
+    batches
+        What to read; their order is asked for anew at the start of each epoch.
+
+    Returns
+    -------
+    tf.data.Dataset
+        The batches as `fusionseq.batches.Batches` has them.
+    """
+    first = batches[0]
+    specs = [tf.TensorSpec((None, *values.shape[1:]), values.dtype) for values in keras.tree.flatten(first)]
+
+    def read(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        def read_flat(chosen: NDArray[np.int64]) -> list[NDArray[np.generic]]:
+            return list(keras.tree.flatten(batches.read(chosen)))
+
+        # Reading has no side effects; told otherwise, tf.data would read one batch after the other.
+        values = tf.numpy_function(read_flat, [rows], [spec.dtype for spec in specs], stateful=False)
+        for tensor, spec in zip(values, specs, strict=True):
+            tensor.set_shape(spec.shape)
+        packed: tuple[tf.Tensor, ...] = keras.tree.pack_sequence_as(first, values)
+        return packed
+
+    order = tf.data.Dataset.from_generator(batches.draw_rows, output_signature=tf.TensorSpec((None,), tf.int64))
+    dataset = order.map(read, num_parallel_calls=_PARALLEL_READS).prefetch(_BATCHES_AHEAD)
+    options = tf.data.Options()
+    options.deterministic = True
+    # Its thread sleeps ever longer, and an epoch that ends may wait for it to wake: 5.1 instead of 3.2 seconds for half
+    # of the epochs, measured.
+    options.autotune.enabled = False
+    # One machine reads for all its devices.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).with_options(options)

@@ -1,0 +1,91 @@
+"""Training on two devices that share each batch, against one: in a process of its own, since devices are set once."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAM = """
+import json
+import numpy as np
+import tensorflow as tf
+
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+import keras
+from conftest import CLASS_NAMES, IMAGE_SIZE, TRAINING, Forgetful
+from fusionseq.artifacts import Subsets
+from fusionseq.features import Features
+from fusionseq.models.sequential import build_sequential
+from fusionseq.runtime import configure_runtime, using_devices
+from fusionseq.streaming import stream_batches
+from fusionseq.training import Execution, train_model
+
+configure_runtime(2, "float32", deterministic=True)
+
+
+def train(devices, num_training, dropout):
+    rng = np.random.default_rng(0)
+    num_images = num_training + 7
+    subset = np.array(["train"] * num_training + ["validation"] * 7)
+    subsets = Subsets(CLASS_NAMES, tuple(map(str, range(num_images))), np.arange(num_images) % 3, subset)
+    cut = rng.standard_normal((num_images, 1, 1, 320)).astype(np.float32)
+    pooled = rng.standard_normal((num_images, 1280)).astype(np.float32)
+    with using_devices(devices) as num_devices:
+        model = build_sequential(IMAGE_SIZE, 3, 16, dropout, 0)
+        # Untrained weights make features vanish; a large last convolution brings them back.
+        kernel = model.get_layer("Conv_1").kernel
+        kernel.assign(np.random.default_rng(1).standard_normal(kernel.shape).astype(np.float32) * 0.1)
+        execution = Execution(jit_compile=False, num_devices=num_devices, feed=stream_batches, verbose=0)
+        training = TRAINING.model_copy(update={"batch_size": 4})
+        inputs = {"mobilenetv2": Features(cut, pooled)}
+        history = train_model(model, inputs, subsets, {"mobilenetv2": "Conv_1"}, training, 0, execution, Forgetful())
+    layers = [model.get_layer(name) for name in ("hidden", "probabilities", "Conv_1")]
+    weights = [np.asarray(weight, np.float64).ravel().tolist() for layer in layers for weight in layer.weights]
+    return {
+        "devices": num_devices,
+        "history": [[of.loss, of.accuracy, of.validation_loss, of.validation_accuracy] for of in history],
+        "weights": sum(weights, []),
+    }
+
+
+runs = {f"{devices} {number}": train(devices, number, 0.0) for devices in ("one", "all") for number in NUMBERS}
+runs |= {f"dropout {turn}": train("all", 17, 0.5) for turn in (1, 2)}
+print(json.dumps(runs))
+"""
+# Full batches; a last one of which one device would get nothing; one of unequal shares.
+NUMBERS = (16, 17, 19)
+
+
+@pytest.fixture(scope="module")
+def runs() -> dict[str, Any]:
+    """Trainings on one and on two logical devices."""
+    folders = [str(Path(__file__).parent), *sys.path]
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.replace("NUMBERS", str(NUMBERS))],
+        env={"PYTHONPATH": ":".join(filter(None, folders)), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_two_devices_train_as_one(runs: dict[str, Any], number: int) -> None:
+    one, two = runs[f"one {number}"], runs[f"all {number}"]
+    assert (one["devices"], two["devices"]) == (1, 2)
+    assert max(abs(a - b) for a, b in zip(one["weights"], two["weights"], strict=True)) < 1e-5
+    for of_one, of_two in zip(one["history"], two["history"], strict=True):
+        assert of_two == pytest.approx(of_one, abs=1e-5)
+    assert one["history"][-1][0] < one["history"][0][0]
+
+
+def test_two_devices_with_dropout_repeat_themselves(runs: dict[str, Any]) -> None:
+    assert runs["dropout 1"] == runs["dropout 2"]
+    assert runs["dropout 1"]["history"] != runs["all 17"]["history"]
