@@ -21,7 +21,7 @@ reproduce: .venv/installed latex ## Run the pipeline: ends with paper/report.pdf
 test: .venv/installed latex ## Run the test suite
 	python -m pytest
 
-bench: .venv/installed ## Measure training against the source paper's listings (ten minutes)
+bench: .venv/installed .venv-torch/installed ## Measure against rivals and limits (half an hour, on a quiet machine)
 	python -m benchmarks
 
 lint: .venv/installed ## Check style and types
@@ -39,6 +39,12 @@ lint: .venv/installed ## Check style and types
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --compile-bytecode --requirement requirements.txt
 	@# For people who activate the environment; the pipeline names the sources itself, so that each clone runs its own.
 	@echo '$(CURDIR)/src' >"$$(echo .venv/lib/python3.*/site-packages)/fusionseq.pth"
+	@touch $@
+
+# The rival of one benchmark, apart so that it cannot change the environment of the pipeline.
+.venv-torch/installed:
+	python3 -m venv --clear .venv-torch
+	.venv-torch/bin/python -m pip install --quiet torch==2.13.0 numpy==2.4.6
 	@touch $@
 
 latex:

@@ -1,13 +1,26 @@
-"""`make bench`: measure, print a table, and write benchmarks/results.json."""
+"""`make bench`: measure, print a table, and write benchmarks/results.json and the table of benchmarks/README.md."""
 
 import argparse
 import json
 import os
 import platform
+from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+from benchmarks.features import measure_features
+from benchmarks.growth import measure_growth
+from benchmarks.input import measure_input
+from benchmarks.models import measure_models
+from benchmarks.table import replace_table, tabulate
 from benchmarks.training import measure_training
+from benchmarks.waiting import measure_waiting
+from fusionseq.runtime import configure_runtime
+
+THREADS = 2
+FOLDER = Path(__file__).parent
 
 
 def describe_machine() -> dict[str, str | int]:
@@ -17,25 +30,51 @@ def describe_machine() -> dict[str, str | int]:
     names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
     return {
         "processor": names[0] if names else platform.processor(),
-        "cores": os.cpu_count() or 0,
+        "cores": os.cpu_count() or 1,
+        "threads": THREADS,
         "python": platform.python_version(),
         "tensorflow": version("tensorflow-cpu"),
         "keras": version("keras"),
     }
 
 
+def measure_all(quick: bool) -> dict[str, Any]:
+    """Measure one thing after the other; sections of the results."""
+    results: dict[str, Any] = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "quick": quick,
+        "machine": describe_machine(),
+        "training": {},
+        "features": {},
+    }
+    # What takes long and needs a quiet machine comes first.
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "training": lambda: measure_training(quick),
+        "features": lambda: {"features": measure_features(quick)},
+        "models": lambda: {"models": measure_models(quick, THREADS)},
+        "input": lambda: {"input": measure_input(quick)},
+        "growth": lambda: {"growth": measure_growth(quick)},
+        "waiting": lambda: {"waiting": measure_waiting(quick)},
+    }
+    for name, measure in parts.items():
+        print(f"measuring {name} …", flush=True)
+        for section, values in measure().items():
+            results[section] = results.get(section, {}) | values
+    return results
+
+
 def main() -> None:
-    """Measure what was asked for."""
-    parser = argparse.ArgumentParser(description="Measure this project against the source paper's listings.")
-    parser.add_argument("--quick", action="store_true", help="a minute's look at a small case")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results.json")
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description="Measure this project against its rivals and its limits.")
+    parser.add_argument("--quick", action="store_true", help="a few minutes' look at small cases; writes nothing")
     arguments = parser.parse_args()
-    case = (64, 48, 2) if arguments.quick else (512, 96, 5)
-    training = dict(zip(("num_images", "image_size", "epochs_per_phase"), case, strict=True)) | measure_training(*case)
-    for name, value in training.items():
-        print(f"training.{name:32} {value:10.4g}")
-    results = {"machine": describe_machine(), "training": training}
-    arguments.output.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    configure_runtime(THREADS, "float32", deterministic=True)
+    results = measure_all(arguments.quick)
+    print(tabulate(results))
+    if not arguments.quick:
+        (FOLDER / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        readme = FOLDER / "README.md"
+        readme.write_text(replace_table(readme.read_text(encoding="utf-8"), results), encoding="utf-8")
 
 
 if __name__ == "__main__":

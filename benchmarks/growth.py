@@ -115,6 +115,8 @@ def _sample_memory(pid: int, samples: list[float], ended: threading.Event) -> No
 def _prepare(folder: Path) -> None:
     """Give a folder the parameters and the backbones of the project."""
     content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")) | {"image_size": IMAGE_SIZE}
+    # A stage that stores nothing, for want of disk, would seem to take no time.
+    content["features"]["mode"] = "cached"
     (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     (folder / "pretraining").mkdir()
     for name in ("backbones.safetensors", "backbones.json"):

@@ -13,6 +13,8 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parent.parent
+# Of a failed command's output; a training before it may have said a lot.
+SHOWN_CHARACTERS = 2000
 WARM_REPEATS = 3
 START_REPEATS = 2
 
@@ -49,7 +51,8 @@ class Clone:
             command, cwd=self.folder, env=environment, check=False, capture_output=True, encoding="utf-8"
         )
         if done.returncode:
-            raise RuntimeError(f"{' '.join(command)} ended with status {done.returncode}:\n{done.stdout}{done.stderr}")
+            output = (done.stdout + done.stderr)[-SHOWN_CHARACTERS:]
+            raise RuntimeError(f"{' '.join(command)} ended with status {done.returncode}:\n{output}")
 
     def time(self, *command: str) -> float:
         """Seconds that a command takes."""

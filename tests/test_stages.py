@@ -160,6 +160,26 @@ def test_evaluate(params: Params, paths: Paths) -> None:
         keras.backend.clear_session()
 
 
+def test_images_that_are_not_stored_train_and_evaluate_to_the_same(
+    params: Params, paths: Paths, tmp_path: Path
+) -> None:
+    streaming = params.model_copy(
+        update={"features": params.features.model_copy(update={"mode": "streaming"}), "seeds": [5]}
+    )
+    for name in ("backbones", "processed", "splits"):
+        shutil.copytree(paths.root / "data" / name, tmp_path / "data" / name)
+    elsewhere = Paths(tmp_path)
+    features(streaming, elsewhere)
+    assert not list(elsewhere.features.rglob("*.npy"))
+    train_fusion(streaming, elsewhere, 5)
+    train_sequential(streaming, elsewhere, 5)
+    evaluate(streaming, elsewhere)
+    for name in ("fusion", "sequential"):
+        for file in paths.model(name, 5).iterdir():
+            assert (elsewhere.model(name, 5) / file.name).read_bytes() == file.read_bytes()
+        np.testing.assert_array_equal(read_probabilities(elsewhere, name, 5), read_probabilities(paths, name, 5))
+
+
 def test_figures(params: Params, paths: Paths) -> None:
     figures(params, paths)
     first = {path.name: path.read_bytes() for path in paths.figures.iterdir()}

@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -65,7 +64,16 @@ def _describe_missing(path: Path, error: OSError) -> PipelineError:
 
 def read_table(path: Path) -> list[dict[str, str]]:
     """Read a CSV file with a header, a dictionary for each row."""
-    return list(csv.DictReader(StringIO(read_bytes(path).decode("utf-8"), newline="")))
+    return list(iterate_table(path))
+
+
+def iterate_table(path: Path) -> Iterator[dict[str, str]]:
+    """Read a CSV file with a header, one row after the other, so that long ones need not fit in memory."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            yield from csv.DictReader(file)
+    except OSError as error:
+        raise _describe_missing(path, error) from error
 
 
 class _LineFeeds:

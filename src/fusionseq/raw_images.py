@@ -1,6 +1,7 @@
 """The fetched dataset on disk: one file with all encoded images, one table that says where each begins."""
 
 import hashlib
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fusionseq.artifacts import read_json, read_table, replacing, write_json, write_table
+from fusionseq.artifacts import iterate_table, read_json, replacing, write_json, write_table
 from fusionseq.datasets import Dataset, EncodedImage
 
 
@@ -33,21 +34,27 @@ class RawImages:
     names: tuple[str, ...]
     labels: NDArray[np.int64]
     digests: tuple[str, ...]
-    _offsets: tuple[int, ...]
-    _sizes: tuple[int, ...]
+    _offsets: NDArray[np.int64]
+    _sizes: NDArray[np.int64]
     _path: Path
 
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Read the table; the images themselves are read when they are asked for."""
-        rows = read_table(folder / "images.csv")
+        names, digests = [], []
+        numbers = array("q")
+        for row in iterate_table(folder / "images.csv"):
+            names.append(row["image"])
+            digests.append(row["sha256"])
+            numbers.extend((int(row["label"]), int(row["offset"]), int(row["size"])))
+        labels, offsets, sizes = np.array(numbers, dtype=np.int64).reshape(-1, 3).T
         return cls(
             class_names=tuple(read_json(folder / "classes.json")),
-            names=tuple(row["image"] for row in rows),
-            labels=np.array([row["label"] for row in rows], dtype=np.int64),
-            digests=tuple(row["sha256"] for row in rows),
-            _offsets=tuple(int(row["offset"]) for row in rows),
-            _sizes=tuple(int(row["size"]) for row in rows),
+            names=tuple(names),
+            labels=labels,
+            digests=tuple(digests),
+            _offsets=offsets,
+            _sizes=sizes,
             _path=folder / "images.bin",
         )
 

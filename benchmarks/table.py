@@ -1,0 +1,48 @@
+"""The results of `make bench` as a table in Markdown."""
+
+from typing import Any
+
+BEGIN, END = "<!-- results: written by make bench -->", "<!-- end of results -->"
+
+# What is shown, where it lies, how it is written, and what it is hoped to be.
+ROWS = (
+    ("Training, one seed: times as fast as the listings", "training.speedup_one_seed", "{:.2f}", "≥ 5"),
+    ("Training, three seeds: times as fast as the listings", "training.speedup_three_seeds", "{:.2f}", "≥ 7"),
+    ("Listings, seconds", "training.listings_s", "{:.1f}", ""),
+    ("One seed, features and graphs included, seconds", "training.one_seed_s", "{:.1f}", ""),
+    ("of which graphs, seconds", "training.graphs_s", "{:.1f}", ""),
+    ("Training in steady state over its limit", "training.over_limit", "{:.2f}", "≤ 1.6"),
+    ("Features over their limit", "features.over_limit", "{:.2f}", "≤ 1.25"),
+    ("Best float32 matrix rate, GFLOP/s", "training.matrix_rate_gflops", "{:.0f}", ""),
+    ("Features at 96 px over PyTorch's rate", "features.vs_pytorch_96", "{:.2f}", "≥ 1"),
+    ("Features at 224 px over PyTorch's rate", "features.vs_pytorch_224", "{:.2f}", "≥ 1"),
+    ("Decode and resize over the best rival's rate", "input.vs_best", "{:.2f}", "≥ 1"),
+    ("Time per image, 16,000 images over 1,000", "growth.time_per_image_ratio", "{:.2f}", "≤ 1.1"),
+    ("Peak memory, 16,000 images over 1,000", "growth.peak_memory_ratio", "{:.2f}", "≈ 1"),
+    ("Warm `dvc repro`, seconds", "waiting.warm_repro_s", "{:.1f}", ""),
+    ("One more seed, seconds", "waiting.one_more_seed_s", "{:.0f}", ""),
+    ("A head-only experiment, three seeds, seconds", "waiting.head_only_s", "{:.0f}", ""),
+)
+
+
+def tabulate(results: dict[str, Any]) -> str:
+    """Give a row for each figure that was measured, and say where and when."""
+    machine = results["machine"]
+    lines = ["| what | measured | goal |", "|---|---|---|"]
+    for title, location, form, goal in ROWS:
+        section, key = location.split(".")
+        if key in results.get(section, {}):
+            lines.append(f"| {title} | {form.format(results[section][key])} | {goal} |")
+    lines += [
+        "",
+        f"{results['date']}, {machine['processor']}, {machine['cores']} cores, {machine['threads']} threads, "
+        f"Python {machine['python']}, TensorFlow {machine['tensorflow']}, Keras {machine['keras']}.",
+    ]
+    return "\n".join(lines)
+
+
+def replace_table(text: str, results: dict[str, Any]) -> str:
+    """Put a new table between the two marks of a text."""
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2]
+    return f"{before}{BEGIN}\n{tabulate(results)}\n{END}{after}"
