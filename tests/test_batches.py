@@ -139,3 +139,19 @@ def test_training_sees_the_order_of_each_epoch_also_when_it_resumes() -> None:
         callbacks = [EpochOrder(recorded), watch]
         model.fit(recorded, initial_epoch=initial_epoch, epochs=4, callbacks=callbacks, shuffle=False, verbose=0)
         assert watch.epochs == {epoch: expected[epoch] for epoch in range(initial_epoch, 4)}
+
+
+@pytest.mark.parametrize("num_examples", [10, 11, 13])
+def test_full_batches_weigh_every_example_once(num_examples: int) -> None:
+    inputs = np.arange(num_examples, dtype=np.float32)[:, None]
+    batches = Batches(inputs, np.arange(num_examples) % 3, np.arange(num_examples), 4, seed=0, full=True)
+    seen = []
+    for index in range(len(batches)):
+        values, labels, weights = batches[index]
+        assert len(values) == len(labels) == len(weights) == 4
+        assert weights.sum() == pytest.approx(1)
+        counted = weights > 0
+        assert len(set(weights[counted])) == 1
+        np.testing.assert_array_equal(labels, values.ravel() % 3)
+        seen += values[counted].ravel().tolist()
+    assert sorted(seen) == list(range(num_examples))

@@ -103,6 +103,7 @@ def make_values(statistics: dict[str, Any]) -> dict[str, Any]:
         "params": params,
         "statistics": statistics,
         "benchmark": BENCHMARK,
+        "mode": "cached",
         "published": PUBLISHED,
         "embedded": {
             "sha256": "0" * 64,
@@ -385,6 +386,40 @@ def test_several_seeds_have_a_deviation() -> None:
     text = write_paper(make_statistics([354, 355, 356], [340, 341, 342], [0.01, 0.02, 0.03]))
     assert r"0.9861${}\pm{}$0.0028" in text
     assert "Each model is trained with three seeds (0, 1 and 2)." in text
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "mode", "present", "absent"),
+    [
+        (
+            "training",
+            {},
+            "cached",
+            ["Images are not augmented.", "passes the frozen layers once."],
+            ["stored in half precision"],
+        ),
+        (
+            "training",
+            {"augmentation": {"horizontal_flip": True, "rotation": 10.0, "translation": 0.1}},
+            "streaming",
+            ["mirrored, rotated and shifted", r"at most 10.0 degrees", "Images stream through the whole model."],
+            ["Images are not augmented.", "passes the frozen layers once."],
+        ),
+        ("features", {"dtype": "float16"}, "cached", ["stored in half precision"], []),
+        ("runtime", {"precision": "mixed_bfloat16"}, "cached", [r"mixed precision (\texttt{mixed\_bfloat16})"], []),
+        ("runtime", {"deterministic": False}, "cached", ["need not agree"], ["Only deterministic kernels"]),
+    ],
+)
+def test_text_follows_how_the_run_was_carried_out(
+    section: str, changes: dict[str, Any], mode: str, present: list[str], absent: list[str]
+) -> None:
+    values = make_values(make_statistics([340], [330], [0.01])) | {"mode": mode}
+    values["params"][section] |= changes
+    text = " ".join(render(TEMPLATE, values).split())
+    for sentence in present:
+        assert sentence in text
+    for sentence in absent:
+        assert sentence not in text
 
 
 def test_names_of_classes_are_escaped() -> None:

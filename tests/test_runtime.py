@@ -1,4 +1,7 @@
+import platform
 import random
+import resource
+from typing import Literal
 
 import keras
 import numpy as np
@@ -6,7 +9,7 @@ import pytest
 import tensorflow as tf
 from conftest import THREADS
 
-from fusionseq.runtime import configure_runtime
+from fusionseq.runtime import configure_runtime, using_devices
 
 pytestmark = pytest.mark.usefixtures("runtime")
 
@@ -39,3 +42,34 @@ def test_initial_weights_are_the_same_after_each_start() -> None:
         layer.build((None, 4))
         kernels.append(np.array(layer.kernel))
     np.testing.assert_array_equal(kernels[0], kernels[1])
+
+
+def test_precision_is_as_asked() -> None:
+    configure_runtime(THREADS, "mixed_bfloat16", deterministic=True)
+    try:
+        assert keras.layers.Dense(1).compute_dtype == "bfloat16"
+    finally:
+        configure_runtime(THREADS, "float32", deterministic=True)
+    assert keras.layers.Dense(1).compute_dtype == "float32"
+
+
+@pytest.mark.parametrize("devices", ["one", "all"])
+def test_a_machine_with_one_device_needs_no_strategy(devices: Literal["one", "all"]) -> None:
+    if devices == "all" and tf.config.list_logical_devices("GPU"):
+        pytest.skip("this machine has GPUs to share batches")
+    with using_devices(devices) as num_devices:
+        assert num_devices == 1
+        assert not tf.distribute.has_strategy()
+
+
+def test_freed_memory_is_used_again() -> None:
+    """A large array that is freed and made again costs no new page from the system, once it was touched."""
+    if platform.libc_ver()[0] != "glibc":
+        pytest.skip("only glibc has the switch")
+    for _ in range(3):
+        np.ones(16 * 2**20)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(5):
+        np.ones(16 * 2**20)
+    pages = 5 * 16 * 2**20 * 8 // resource.getpagesize()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < pages / 4

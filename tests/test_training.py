@@ -4,13 +4,13 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
-from conftest import CUTS, TRAINING, Experiment, Forgetful, Trained
+from conftest import CUTS, TRAINING, Experiment, Forgetful, Trained, make_execution
 from numpy.typing import NDArray
 
 from fusionseq.errors import PipelineError
 from fusionseq.features import Features
 from fusionseq.models.cutting import get_tail
-from fusionseq.training import Epoch
+from fusionseq.training import Epoch, train_model
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -204,6 +204,14 @@ def test_softmax_stays_in_single_precision(experiment: Experiment, precision: st
     assert model.output.dtype == "float32"
     assert all(variable.dtype == "float32" for variable in model.trainable_variables)
     assert np.isfinite([epoch.loss for epoch in history]).all()
+
+
+def test_batch_too_small_for_the_devices_is_one_line(experiment: Experiment) -> None:
+    execution = replace(make_execution(), num_devices=TRAINING.batch_size + 1)
+    inputs = {"mobilenetv2": experiment.features["mobilenetv2"]}
+    model = experiment.build("sequential")
+    with pytest.raises(PipelineError, match=r"batch_size must be at least the number of devices, 6\. Got 5"):
+        train_model(model, inputs, experiment.subsets, CUTS, TRAINING, 0, execution, Forgetful())
 
 
 def test_diverging_training_stops_with_a_message(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:

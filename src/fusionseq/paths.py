@@ -82,6 +82,11 @@ class Paths:
         return self.root / "data" / "features"
 
     @property
+    def feature_mode(self) -> Path:
+        """Whether it is stored; the same for every backbone."""
+        return self.features / "mobilenetv2" / "mode.json"
+
+    @property
     def models(self) -> Path:
         """Trained models by architecture and seed."""
         return self.root / "data" / "models"

@@ -29,6 +29,7 @@ def paper(params: Params, paths: Paths) -> None:
             "params": params.model_dump(),
             "statistics": statistics,
             "benchmark": parse_timings(read_bytes(paths.benchmark)).model_dump(mode="json"),
+            "mode": read_json(paths.feature_mode)["mode"],
             "published": yaml.safe_load(read_bytes(paths.published)),
             "embedded": read_json(paths.backbone_record),
             "recipe": yaml.safe_load(read_bytes(paths.embedded_recipe)),
