@@ -115,6 +115,8 @@ def write_inputs(root: Path) -> Paths:
         (paths.statistics, json.dumps(statistics)),
         (paths.backbone_record, json.dumps(RECORD)),
         (paths.metrics, "{}"),
+        (paths.benchmark, (repository / "tests" / "benchmark.json").read_text(encoding="utf-8")),
+        (paths.feature_mode, '{"mode": "cached"}'),
         (paths.requirements, "numpy"),
         (paths.code / "code.py", ""),
         (paths.raw / "images.bin", "x"),
