@@ -47,14 +47,11 @@ class Cost:
         Over all its threads.
     peak_memory
         Anonymous memory in MiB, sampled. Pages of mapped files are left out: the system takes them back when it likes.
-    peak_resident
-        All resident memory in MiB, pages of mapped files included.
     """
 
     seconds: float
     cpu_seconds: float
     peak_memory: float
-    peak_resident: float
 
 
 def measure_growth(quick: bool) -> dict[str, float]:
@@ -98,7 +95,7 @@ def run_stage(stage: str, folder: Path) -> Cost:
         if process.returncode:
             log.seek(0)
             raise RuntimeError(f"{stage} ended with status {process.returncode}:\n{log.read()}")
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, max(samples), usage.ru_maxrss / 1024)
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, max(samples))
 
 
 def _sample_memory(pid: int, samples: list[float], ended: threading.Event) -> None:
@@ -145,7 +142,6 @@ def _best(costs: list[Cost]) -> Cost:
         seconds=min(cost.seconds for cost in costs),
         cpu_seconds=min(cost.cpu_seconds for cost in costs),
         peak_memory=max(cost.peak_memory for cost in costs),
-        peak_resident=max(cost.peak_resident for cost in costs),
     )
 
 
@@ -169,7 +165,6 @@ def _summarize(costs: dict[tuple[str, int], Cost], numbers: tuple[int, ...]) -> 
                 f"{stage}_s_at_{number}": cost.seconds,
                 f"{stage}_s_per_1000_images_at_{number}": 1000 * per_image[number][0],
                 f"{stage}_peak_memory_mib_at_{number}": cost.peak_memory,
-                f"{stage}_peak_resident_mib_at_{number}": cost.peak_resident,
             }
         time_ratio = max(time_ratio, per_image[many][0] / per_image[few][0])
         cpu_ratio = max(cpu_ratio, per_image[many][1] / per_image[few][1])
