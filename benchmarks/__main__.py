@@ -10,7 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.clone import cloning
 from benchmarks.features import measure_features
+from benchmarks.float16 import measure_float16
 from benchmarks.growth import measure_growth
 from benchmarks.input import measure_input
 from benchmarks.models import measure_models
@@ -54,13 +56,22 @@ def measure_all(quick: bool) -> dict[str, Any]:
         "models": lambda: {"models": measure_models(quick, THREADS)},
         "input": lambda: {"input": measure_input(quick)},
         "growth": lambda: {"growth": measure_growth(quick)},
-        "waiting": lambda: {"waiting": measure_waiting(quick)},
+        "experiments": lambda: measure_experiments(quick),
     }
     for name, measure in parts.items():
         print(f"measuring {name} …", flush=True)
         for section, values in measure().items():
             results[section] = results.get(section, {}) | values
     return results
+
+
+def measure_experiments(quick: bool) -> dict[str, Any]:
+    """Measure what runs in a clone of the project."""
+    with cloning() as clone:
+        sections: dict[str, Any] = {"waiting": measure_waiting(clone, quick)}
+        if not quick:
+            sections["float16"] = measure_float16(clone)
+    return sections
 
 
 def main() -> None:

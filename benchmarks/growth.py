@@ -23,6 +23,8 @@ from fusionseq.raw_images import write_raw_images
 
 ROOT = Path(__file__).parent.parent
 STAGES = ("preprocess", "features")
+# Trained end to end, from images that stream through the whole model.
+STREAMED = ("train_sequential", "--seed", "0")
 NUM_CLASSES = 10
 IMAGE_SIZE = 48
 # Width and height of a raw image, and of the noise that it is a smooth enlargement of.
@@ -55,7 +57,7 @@ class Cost:
 
 
 def measure_growth(quick: bool) -> dict[str, float]:
-    """Measure both stages at three numbers of images, in a temporary folder.
+    """Measure both stages, and training that streams images, at three numbers of images, in a temporary folder.
 
     Seconds for each 1,000 images are without start-up, which is what a few images take; memory is of the whole process.
     The ratios hold the largest number of images against the smallest, and are those of the worse stage.
@@ -69,16 +71,17 @@ def measure_growth(quick: bool) -> dict[str, float]:
             write_raw_images(folder / "data" / "raw", *_draw(num_images))
             repeats = REPEATS if num_images <= numbers[0] else 1
             for stage in STAGES:
-                costs[stage, num_images] = _best([run_stage(stage, folder) for _ in range(repeats)])
-            for written in ("raw", "processed", "features"):
+                costs[stage, num_images] = _best([run_stage(folder, stage) for _ in range(repeats)])
+            costs["streaming", num_images] = _train_streaming(folder)
+            for written in ("raw", "splits", "processed", "features", "models"):
                 shutil.rmtree(folder / "data" / written)
     return _summarize(costs, numbers)
 
 
-def run_stage(stage: str, folder: Path) -> Cost:
+def run_stage(folder: Path, stage: str, *arguments: str) -> Cost:
     """Run a stage as a command of its own, and watch it."""
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    command = [sys.executable, "-m", f"fusionseq.stages.{stage}"]
+    command = [sys.executable, "-m", f"fusionseq.stages.{stage}", *arguments]
     with (folder / "log.txt").open("w+", encoding="utf-8") as log:
         start = time.perf_counter()
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
@@ -109,16 +112,32 @@ def _sample_memory(pid: int, samples: list[float], ended: threading.Event) -> No
             samples.append(int(found.group(1)) / 1024)
 
 
+def _train_streaming(folder: Path) -> Cost:
+    """Train the smaller model for an epoch in each phase, with no stored features."""
+    _write_params(folder, "streaming")
+    run_stage(folder, "split")
+    run_stage(folder, "features")
+    cost = run_stage(folder, *STREAMED)
+    _write_params(folder, "cached")
+    return cost
+
+
+def _write_params(folder: Path, mode: str) -> None:
+    """Give a folder the parameters of the project; a mode is named, since one that stores nothing takes no time."""
+    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")) | {"image_size": IMAGE_SIZE}
+    content["features"]["mode"] = mode
+    for phase in ("frozen", "fine_tuning"):
+        content["training"][phase]["epochs"] = 1
+    (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
 def _prepare(folder: Path) -> None:
     """Give a folder the parameters and the backbones of the project."""
-    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")) | {"image_size": IMAGE_SIZE}
-    # A stage that stores nothing, for want of disk, would seem to take no time.
-    content["features"]["mode"] = "cached"
-    (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    _write_params(folder, "cached")
     (folder / "pretraining").mkdir()
     for name in ("backbones.safetensors", "backbones.json"):
         shutil.copy(ROOT / "pretraining" / name, folder / "pretraining" / name)
-    run_stage("backbones", folder)
+    run_stage(folder, "backbones")
 
 
 def _draw(num_images: int) -> tuple[Dataset, Iterator[EncodedImage]]:
@@ -169,7 +188,10 @@ def _summarize(costs: dict[tuple[str, int], Cost], numbers: tuple[int, ...]) -> 
         time_ratio = max(time_ratio, per_image[many][0] / per_image[few][0])
         cpu_ratio = max(cpu_ratio, per_image[many][1] / per_image[few][1])
         memory_ratio = max(memory_ratio, costs[stage, many].peak_memory / costs[stage, few].peak_memory)
+    of_streaming = {number: costs["streaming", number].peak_memory for number in numbers}
+    results |= {f"streaming_peak_memory_mib_at_{number}": memory for number, memory in of_streaming.items()}
     return results | {
+        "streaming_peak_memory_ratio": of_streaming[many] / of_streaming[few],
         "time_per_image_ratio": time_ratio,
         # Less disturbed by whatever else the machine does.
         "cpu_per_image_ratio": cpu_ratio,

@@ -8,6 +8,9 @@ BEGIN, END = "<!-- results: written by make bench -->", "<!-- end of results -->
 ROWS = (
     ("Training, one seed: times as fast as the listings", "training.speedup_one_seed", "{:.2f}", "≥ 5"),
     ("Training, three seeds: times as fast as the listings", "training.speedup_three_seeds", "{:.2f}", "≥ 7"),
+    ("One seed: times as many operations in the listings", "training.operations_ratio_one_seed", "{:.2f}", ""),
+    ("Three seeds: times as many operations in the listings", "training.operations_ratio_three_seeds", "{:.2f}", ""),
+    ("Listings over their own limit", "training.listings_over_limit", "{:.2f}", ""),
     ("Listings, seconds", "training.listings_s", "{:.1f}", ""),
     ("One seed, features and graphs included, seconds", "training.one_seed_s", "{:.1f}", ""),
     ("of which graphs, seconds", "training.graphs_s", "{:.1f}", ""),
@@ -19,9 +22,14 @@ ROWS = (
     ("Decode and resize over the best rival's rate", "input.vs_best", "{:.2f}", "≥ 1"),
     ("Time per image, 16,000 images over 1,000", "growth.time_per_image_ratio", "{:.2f}", "≤ 1.1"),
     ("Peak memory, 16,000 images over 1,000", "growth.peak_memory_ratio", "{:.2f}", "≈ 1"),
+    ("Peak memory of training from streamed images, likewise", "growth.streaming_peak_memory_ratio", "{:.2f}", "≈ 1"),
     ("Warm `dvc repro`, seconds", "waiting.warm_repro_s", "{:.1f}", ""),
     ("One more seed, seconds", "waiting.one_more_seed_s", "{:.0f}", ""),
     ("A head-only experiment, three seeds, seconds", "waiting.head_only_s", "{:.0f}", ""),
+    ("Test accuracy of fusion from float32 activations", "float16.fusion_accuracy_float32", "{:.4f}", ""),
+    ("Test accuracy of fusion from float16 activations", "float16.fusion_accuracy_float16", "{:.4f}", ""),
+    ("Test accuracy of sequential from float32 activations", "float16.sequential_accuracy_float32", "{:.4f}", ""),
+    ("Test accuracy of sequential from float16 activations", "float16.sequential_accuracy_float16", "{:.4f}", ""),
 )
 
 
