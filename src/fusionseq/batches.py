@@ -1,7 +1,6 @@
 """Batches of examples, in an order that a seed and the epoch alone decide."""
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -59,11 +58,6 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             self._order = self._rows
         else:
             self._order = np.random.default_rng([self._seed, epoch]).permutation(self._rows)
-
-    def draw_rows(self) -> Iterator[NDArray[np.int64]]:
-        """Yield the positions of the examples of each batch, in the order of the epoch."""
-        for index in range(len(self)):
-            yield self._order[index * self._batch_size : (index + 1) * self._batch_size]
 
     def read(self, rows: NDArray[np.int64]) -> tuple[Any, ...]:
         """Read a batch: inputs, labels and, where batches are full, weights."""
