@@ -24,6 +24,10 @@ class Backbone:
         Side of the input over side of the feature maps; an image must not be smaller.
     clean_cuts
         Layers that may be the first trained one, in forward order.
+    imagenet_file
+        Weights without the classification layers, below the address of `keras.applications`.
+    imagenet_md5
+        Digest that Keras's own source gives for it; None where it gives none.
     """
 
     title: str
@@ -31,6 +35,8 @@ class Backbone:
     preprocessing: Literal["tf", "caffe"]
     stride: int
     clean_cuts: tuple[str, ...]
+    imagenet_file: str
+    imagenet_md5: str | None
 
 
 BACKBONES: dict[str, Backbone] = {
@@ -40,6 +46,8 @@ BACKBONES: dict[str, Backbone] = {
         preprocessing="tf",
         stride=32,
         clean_cuts=(*(f"block_{block}_expand" for block in range(1, 17)), "Conv_1"),
+        imagenet_file="mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+        imagenet_md5=None,
     ),
     "vgg16": Backbone(
         title="VGG16",
@@ -51,5 +59,7 @@ BACKBONES: dict[str, Backbone] = {
             for block, num_convolutions in enumerate((2, 2, 3, 3, 3), start=1)
             for convolution in range(1, num_convolutions + 1)
         )[1:],
+        imagenet_file="vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        imagenet_md5="6d6bbae143d832006294945121d1f1fc",
     ),
 }

@@ -11,8 +11,7 @@ from pydantic_core import ErrorDetails
 from fusionseq.catalog import BACKBONES
 from fusionseq.errors import PipelineError
 from fusionseq.sections import (
-    DigitsParams,
-    EmbeddedWeights,
+    DataParams,
     FeaturesParams,
     HeadParams,
     RuntimeParams,
@@ -21,16 +20,17 @@ from fusionseq.sections import (
     SplitParams,
     StatisticsParams,
     TrainingParams,
+    WeightsParams,
 )
 
 
 class Params(Section):
     """Every choice of the experiment."""
 
-    data: DigitsParams
+    data: DataParams
     split: SplitParams
     image_size: Annotated[int, Field(ge=1, le=1024, strict=True)]
-    weights: EmbeddedWeights
+    weights: WeightsParams
     first_trained_layer: dict[str, str]
     features: FeaturesParams
     head: HeadParams
@@ -62,6 +62,14 @@ class Params(Section):
             raise ValueError(
                 "features.mode must be auto or streaming where training.augmentation is on: stored features would all "
                 "be of the same image. Got cached."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_split(self) -> Self:
+        if self.split.use == "source" and self.data.source != "huggingface":
+            raise ValueError(
+                f"split.use must be ours, since data.source {self.data.source} comes without subsets. Got source."
             )
         return self
 

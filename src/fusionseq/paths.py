@@ -52,6 +52,16 @@ class Paths:
         return self.root / "pretraining" / "backbones.json"
 
     @property
+    def checksums(self) -> Path:
+        """Digests of what was downloaded."""
+        return self.root / "checksums.json"
+
+    @property
+    def downloads(self) -> Path:
+        """Downloaded files, whole and in part; no stage's output, so that nothing is fetched twice."""
+        return self.scratch / "downloads"
+
+    @property
     def raw(self) -> Path:
         """Encoded images as they were fetched."""
         return self.root / "data" / "raw"

@@ -1,9 +1,9 @@
 """The sections of params.yaml, each checked by itself."""
 
-from collections.abc import Mapping
+import posixpath
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 # Fractions typed with a few digits sum to 1 only up to rounding.
 _FRACTION_TOLERANCE = 1e-6
@@ -18,6 +18,7 @@ def _refuse_truth(value: object) -> object:
 Count = Annotated[int, Field(ge=1, strict=True)]
 # Not strict: DVC writes 1e-05, which YAML reads as text.
 Number = Annotated[float, BeforeValidator(_refuse_truth)]
+Text = Annotated[str, Field(min_length=1, strict=True)]
 # The generators of NumPy and Keras take 32 bits.
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 
@@ -28,21 +29,102 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class DigitsParams(Section):
+class _Source(Section):
+    """What all sources of images have.
+
+    Attributes
+    ----------
+    path
+        What `fetch` depends on besides its code; dvc.yaml names it.
+    on_bad_image
+        Whether an image that cannot be decoded stops the run or is left out.
+    """
+
+    path: str
+    on_bad_image: Literal["error", "skip"]
+
+
+class DigitsParams(_Source):
     """The handwritten digits that scikit-learn ships."""
 
     source: Literal["digits"]
+    path: Literal["requirements.txt"]
     num_classes: Annotated[int, Field(ge=2, le=10, strict=True)]
     images_per_class: Count | None
 
 
-class SplitParams(Section):
-    """Shares of the three subsets, and the seed of the split."""
+class ImageFolderParams(_Source):
+    """A person's own images.
 
+    Attributes
+    ----------
+    path
+        Folder of the images, absolute, since experiments run in other folders.
+    labels
+        CSV file in that folder with the columns "path" and "label"; None where each class has a folder of its own.
+    """
+
+    source: Literal["imagefolder"]
+    labels: Text | None
+
+    @field_validator("path")
+    @classmethod
+    def _check_path(cls, path: str) -> str:
+        if not path.startswith("/") or path != posixpath.normpath(path):
+            raise ValueError(f"data.path must be the absolute path of a folder, without . or .. in it. Got {path!r}.")
+        return path
+
+
+class HuggingFaceParams(_Source):
+    """A dataset of the Hugging Face hub.
+
+    Attributes
+    ----------
+    name
+        Such as "Bingsu/Cat_and_Dog".
+    revision
+        Full commit hash, which alone always means the same files.
+    config
+        One of the dataset's configurations; None where it has a single one.
+    image_column, label_column
+        None finds the only one.
+    """
+
+    source: Literal["huggingface"]
+    path: Literal["requirements.txt"]
+    name: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+    revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
+    config: Text | None
+    image_column: Text | None
+    label_column: Text | None
+
+
+DataParams = Annotated[DigitsParams | ImageFolderParams | HuggingFaceParams, Field(discriminator="source")]
+
+
+class SplitParams(Section):
+    """How images come into subsets.
+
+    Attributes
+    ----------
+    use
+        "ours" splits all images; "source" keeps the test subset, and the validation subset if there is one, that the
+        dataset came with.
+    train, validation, test
+        Shares of the three subsets.
+    seed
+        Start of the random assignment.
+    near_duplicates
+        Up to how many of the 64 bits of two perceptual hashes may differ for two images to count as one picture; None
+        takes identical files alone for one picture.
+    """
+
+    use: Literal["ours", "source"]
     train: Annotated[Number, Field(gt=0, lt=1)]
     validation: Annotated[Number, Field(gt=0, lt=1)]
     test: Annotated[Number, Field(gt=0, lt=1)]
     seed: Seed
+    near_duplicates: Annotated[int, Field(ge=0, le=16, strict=True)] | None
 
     @model_validator(mode="after")
     def _check_sum(self) -> Self:
@@ -58,12 +140,21 @@ class EmbeddedWeights(Section):
     source: Literal["embedded"]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_imagenet(cls, content: object) -> object:
-        if content == "imagenet" or (isinstance(content, Mapping) and content.get("source") == "imagenet"):
-            raise ValueError("weights.source: imagenet is not available yet; use embedded.")
-        return content
+
+class ImageNetWeights(Section):
+    """The weights that `keras.applications` offers, pretrained on ImageNet.
+
+    Attributes
+    ----------
+    address
+        Where they are fetched from: their maintainers' server, or a mirror of it.
+    """
+
+    source: Literal["imagenet"]
+    address: Annotated[str, Field(pattern="^https?://[^/@?#]+(/[^?#]*)?[^/?#]$")]
+
+
+WeightsParams = Annotated[EmbeddedWeights | ImageNetWeights, Field(discriminator="source")]
 
 
 class HeadParams(Section):

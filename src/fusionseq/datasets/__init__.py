@@ -3,8 +3,11 @@
 Source: the source paper, Section 4.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from fusionseq.errors import BadImageError
 
 
 @dataclass(frozen=True)
@@ -19,11 +22,14 @@ class EncodedImage:
         Position of its class in the dataset's `class_names`.
     content
         Bytes of an encoded image, such as PNG or JPEG.
+    subset
+        "train", "validation" or "test" where the source comes split, else "".
     """
 
     name: str
     label: int
     content: bytes
+    subset: str
 
 
 @dataclass(frozen=True)
@@ -37,9 +43,13 @@ class Dataset:
     num_images
         How many images there are.
     images
-        The images; they can be read once.
+        The images; they can be read once. What cannot even be read arrives as an error in its place.
+    origin
+        What the dataset is and which files it was read from, for the manifest and the paper; goes into JSON. The same
+        on every machine.
     """
 
     class_names: tuple[str, ...]
     num_images: int
-    images: Iterable[EncodedImage]
+    images: Iterable[EncodedImage | BadImageError]
+    origin: Mapping[str, Any]

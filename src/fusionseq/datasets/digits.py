@@ -41,6 +41,7 @@ def load_digits(num_classes: int, images_per_class: int | None) -> Dataset:
         class_names=tuple(str(label) for label in range(num_classes)),
         num_images=len(kept),
         images=_encode(digits.images, labels, kept),
+        origin={"source": "digits"},
     )
 
 
@@ -49,4 +50,4 @@ def _encode(images: NDArray[np.float64], labels: NDArray[np.int64], kept: NDArra
         grey = np.rint(images[index] * (255 / _MAXIMUM)).astype(np.uint8)
         content = BytesIO()
         Image.fromarray(grey).save(content, format="PNG")
-        yield EncodedImage(name=f"digit-{index:04d}.png", label=int(labels[index]), content=content.getvalue())
+        yield EncodedImage(f"digit-{index:04d}.png", int(labels[index]), content.getvalue(), subset="")

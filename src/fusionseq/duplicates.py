@@ -1,0 +1,83 @@
+"""Which images show one picture.
+
+Source: B. Barz and J. Denzler, Do We Train on Test Data? Purging CIFAR of Near-Duplicates, 2020, for why it matters.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+_BITS = 64
+
+
+def group_images(digests: Sequence[str], perceptual_hashes: Sequence[str], distance: int | None) -> NDArray[np.int64]:
+    """Number the pictures that images show; images with one number must not be torn apart by a split.
+
+    Parameters
+    ----------
+    digests
+        Of the files; equal ones are one picture.
+    perceptual_hashes
+        16 hexadecimal digits each.
+    distance
+        Up to how many bits of two perceptual hashes may differ for their images to be one picture; a chain of such
+        pairs is one picture, too. None compares digests alone.
+
+    Returns
+    -------
+    NDArray[np.int64]
+        Shape (num_images,), numbered from 0 in the order of the first image of each picture.
+    """
+    _, group = np.unique(np.array(digests), return_inverse=True)
+    if distance is not None:
+        hashes = np.array([int(digits, 16) for digits in perceptual_hashes], dtype=np.uint64)
+        group = _join(group, find_pairs(hashes, distance))
+    _, first, renumbered = np.unique(group, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[renumbered].astype(np.int64)
+
+
+def find_pairs(hashes: NDArray[np.uint64], distance: int) -> NDArray[np.int64]:
+    """Find the pairs of hashes of which at most `distance` bits differ, without comparing all with all.
+
+    Of `distance + 1` parts of the bits, such a pair agrees in at least one, so only hashes that share a part are
+    compared.
+
+    Returns
+    -------
+    NDArray[np.int64]
+        Positions, of shape (num_pairs, 2); a hash that occurs several times is chained to its first occurrence, so not
+        all of its pairs are listed.
+    """
+    unique, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+    copies = np.flatnonzero(first[inverse] != np.arange(len(hashes)))
+    pairs = [np.stack([first[inverse[copies]], copies], axis=1)]
+    edges = np.linspace(0, _BITS, distance + 2).astype(int)
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        part = (unique >> np.uint64(low)) & np.uint64(2 ** int(high - low) - 1)
+        order = np.argsort(part, kind="stable")
+        # Within a run of equal parts, each hash is compared with the one 1, 2, ... places behind it.
+        shift = 1
+        while shift < len(order):
+            left, right = order[:-shift], order[shift:]
+            same = part[left] == part[right]
+            if not same.any():
+                break
+            left, right = left[same], right[same]
+            near = np.bitwise_count(unique[left] ^ unique[right]) <= distance
+            pairs.append(np.stack([first[left[near]], first[right[near]]], axis=1))
+            shift += 1
+    return np.unique(np.sort(np.concatenate(pairs), axis=1), axis=0)
+
+
+def _join(group: NDArray[np.int64], pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    # SciPy takes a moment to import.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    left, right = group[pairs[:, 0]], group[pairs[:, 1]]
+    size = int(group.max()) + 1
+    graph = coo_array((np.ones(len(pairs)), (left, right)), shape=(size, size))
+    _, component = connected_components(graph, directed=False)
+    joined: NDArray[np.int64] = component[group].astype(np.int64)
+    return joined
