@@ -28,7 +28,7 @@ STREAMED = ("train_sequential", "--seed", "0")
 NUM_CLASSES = 10
 IMAGE_SIZE = 48
 # Width and height of a raw image, and of the noise that it is a smooth enlargement of.
-RAW_SIZE = (160, 120)
+RAW_SIZE = (480, 360)
 NOISE_SIZE = (20, 15)
 # A full batch and a ragged one: the graphs of both count as start-up.
 NUM_START = 68
@@ -68,7 +68,7 @@ def measure_growth(quick: bool) -> dict[str, float]:
         folder = Path(name)
         _prepare(folder)
         for num_images in (NUM_START, *numbers):
-            write_raw_images(folder / "data" / "raw", *_draw(num_images))
+            write_raw_images(folder / "data" / "raw", *_draw(num_images), "error")
             repeats = REPEATS if num_images <= numbers[0] else 1
             for stage in STAGES:
                 costs[stage, num_images] = _best([run_stage(folder, stage) for _ in range(repeats)])
@@ -149,10 +149,10 @@ def _draw(num_images: int) -> tuple[Dataset, Iterator[EncodedImage]]:
             noise = rng.integers(0, 256, (*reversed(NOISE_SIZE), 3), dtype=np.uint8)
             content = BytesIO()
             Image.fromarray(noise).resize(RAW_SIZE, Image.Resampling.BICUBIC).save(content, format="JPEG")
-            yield EncodedImage(f"image-{index:06d}.jpg", index % NUM_CLASSES, content.getvalue())
+            yield EncodedImage(f"image-{index:06d}.jpg", index % NUM_CLASSES, content.getvalue(), subset="")
 
     images = draw()
-    return Dataset(tuple(map(str, range(NUM_CLASSES))), num_images, images), images
+    return Dataset(tuple(map(str, range(NUM_CLASSES))), num_images, images, {"source": "noise"}), images
 
 
 def _best(costs: list[Cost]) -> Cost:

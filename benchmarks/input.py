@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from fusionseq.preprocessing import decode_images
+from fusionseq.preprocessing import resize_images
 
 IMAGE_SIZE = 224
 ROUNDS = 3
@@ -24,7 +24,7 @@ def measure_input(quick: bool) -> dict[str, float]:
 
     All of them use every core, in alternate rounds of which the best counts. What is compared:
 
-    - `ours`: `decode_images`, which hands uint8 arrays on in order;
+    - `ours`: `resize_images`, which hands uint8 arrays on in order;
     - `pillow`: the same decoder and filter in plain loops, one for each core with a share of the images, in threads,
       which take no more processor time than the single loop of `pillow_per_s_per_core`: processes could gain nothing;
     - `tensorflow_bicubic`: `tf.io.decode_jpeg` and `tf.image.resize` with the same filter in `tf.data`, parallel as it
@@ -87,7 +87,7 @@ def draw_jpegs(num_images: int) -> list[bytes]:
 
 
 def _decode_ours(contents: Sequence[bytes]) -> None:
-    for _ in decode_images(contents, [""] * len(contents), IMAGE_SIZE):
+    for _ in resize_images(contents, [""] * len(contents), IMAGE_SIZE):
         pass
 
 

@@ -204,8 +204,21 @@ def trained(experiment: Experiment) -> Trained:
 def params_content() -> dict[str, Any]:
     """What YAML reads from a valid params.yaml."""
     return {
-        "data": {"source": "digits", "num_classes": 10, "images_per_class": None},
-        "split": {"train": 0.6, "validation": 0.2, "test": 0.2, "seed": 0},
+        "data": {
+            "source": "digits",
+            "path": "requirements.txt",
+            "on_bad_image": "error",
+            "num_classes": 10,
+            "images_per_class": None,
+        },
+        "split": {
+            "use": "ours",
+            "train": 0.6,
+            "validation": 0.2,
+            "test": 0.2,
+            "seed": 0,
+            "near_duplicates": None,
+        },
         "image_size": 48,
         "weights": {"source": "embedded", "sha256": "0" * 64},
         "first_trained_layer": {"mobilenetv2": "block_13_expand", "vgg16": "block5_conv1"},

@@ -69,7 +69,7 @@ def test_values_arrive_where_they_belong(params_content: dict[str, Any], tmp_pat
     [
         ("imagesize", 48, "imagesize is not a parameter"),
         ("head.unit", 48, "head.unit is not a parameter"),
-        ("data.source", "cats", "data.source: "),
+        ("data.source", "cats", "data.source must be one of digits, imagefolder, huggingface. Got 'cats'."),
         ("data.num_classes", 1, "data.num_classes: "),
         ("data.num_classes", 11, "data.num_classes: "),
         ("data.images_per_class", 0, "data.images_per_class: "),
@@ -85,8 +85,16 @@ def test_values_arrive_where_they_belong(params_content: dict[str, Any], tmp_pat
         ("image_size", 1025, "image_size: "),
         ("image_size", "48", "image_size: "),
         ("image_size", 48.0, "image_size: "),
-        ("weights", "imagenet", "imagenet is not available yet"),
-        ("weights.source", "imagenet", "imagenet is not available yet"),
+        ("weights", "imagenet", "weights must be a section with keys of its own"),
+        ("weights.source", "imagenet", "weights.address is missing"),
+        ("weights.source", "torchvision", "weights.source must be one of embedded, imagenet. Got 'torchvision'."),
+        ("data.path", "elsewhere.txt", "data.path: "),
+        ("data.on_bad_image", "ignore", "data.on_bad_image: "),
+        ("split.use", "theirs", "split.use: "),
+        ("split.use", "source", "split.use must be ours, since data.source digits comes without subsets. Got source."),
+        ("split.near_duplicates", -1, "split.near_duplicates: "),
+        ("split.near_duplicates", 17, "split.near_duplicates: "),
+        ("split.near_duplicates", 2.5, "split.near_duplicates: "),
         ("weights.sha256", "0" * 63, "weights.sha256: "),
         ("weights.sha256", "0" * 64 + "\n", "weights.sha256: "),
         ("weights.sha256", 5, "weights.sha256: "),
@@ -169,7 +177,8 @@ def test_learning_rate_as_dvc_writes_it(
 
 
 def test_fractions_may_be_rounded(params_content: dict[str, Any]) -> None:
-    content = params_content | {"split": {"train": 0.3333333, "validation": 0.3333333, "test": 0.3333334, "seed": 0}}
+    content = params_content
+    content["split"] |= {"train": 0.3333333, "validation": 0.3333333, "test": 0.3333334}
     assert validate_params(content, "params.yaml").split.test == 0.3333334
     change(content, "split.test", 0.3334)
     assert "must be 1" in read_error(content)
@@ -246,3 +255,53 @@ def test_stored_features_of_changed_images_are_refused(params_content: dict[str,
     params_content["features"]["mode"] = "cached"
     params_content["training"]["augmentation"]["horizontal_flip"] = True
     assert "features.mode must be auto or streaming where training.augmentation is on" in read_error(params_content)
+
+
+FOLDER = {"source": "imagefolder", "path": "/home/me/my photos", "labels": None, "on_bad_image": "skip"}
+HUB = {
+    "source": "huggingface",
+    "path": "requirements.txt",
+    "on_bad_image": "error",
+    "name": "Bingsu/Cat_and_Dog",
+    "revision": "0123456789abcdef" * 2 + "01234567",
+    "config": None,
+    "image_column": None,
+    "label_column": "labels",
+}
+IMAGENET = {"source": "imagenet", "address": "https://example.org/keras-applications"}
+
+
+@pytest.mark.parametrize("data", [FOLDER, FOLDER | {"labels": "a b.csv"}, HUB])
+@pytest.mark.parametrize("use", ["ours", "source"])
+def test_every_source_is_checked_by_its_own_fields(params_content: dict[str, Any], data: object, use: str) -> None:
+    params_content |= {"data": data, "weights": IMAGENET}
+    params_content["split"] |= {"use": use, "near_duplicates": 4}
+    if use == "source" and data is not HUB:
+        assert "split.use must be ours, since data.source imagefolder comes without" in read_error(params_content)
+    else:
+        assert validate_params(params_content, "params.yaml").model_dump() == params_content
+
+
+@pytest.mark.parametrize(
+    ("section", "content", "expected"),
+    [
+        ("data", FOLDER | {"path": "photos"}, "data.path must be the absolute path of a folder"),
+        ("data", FOLDER | {"path": "/photos/../etc"}, "data.path must be the absolute path of a folder"),
+        ("data", FOLDER | {"path": "~/photos"}, "data.path must be the absolute path of a folder"),
+        ("data", FOLDER | {"path": ""}, "data.path must be the absolute path of a folder"),
+        ("data", FOLDER | {"labels": ""}, "data.labels: "),
+        ("data", FOLDER | {"num_classes": 3}, "data.num_classes is not a parameter"),
+        ("data", HUB | {"revision": "main"}, "data.revision: "),
+        ("data", HUB | {"revision": "0" * 39}, "data.revision: "),
+        ("data", HUB | {"name": "Cat_and_Dog"}, "data.name: "),
+        ("data", HUB | {"name": "../a/b"}, "data.name: "),
+        ("data", HUB | {"token": "hf_secret"}, "data.token is not a parameter"),
+        ("data", {"path": "requirements.txt"}, "data.source is missing."),
+        ("weights", IMAGENET | {"address": "ftp://example.org/x"}, "weights.address: "),
+        ("weights", IMAGENET | {"address": "https://user:secret@example.org/x"}, "weights.address: "),
+        ("weights", IMAGENET | {"address": "https://example.org/x/"}, "weights.address: "),
+        ("weights", IMAGENET | {"sha256": "0" * 64}, "weights.sha256 is not a parameter"),
+    ],
+)
+def test_bad_sources_are_named(params_content: dict[str, Any], section: str, content: object, expected: str) -> None:
+    assert expected in read_error(params_content | {section: content})

@@ -121,7 +121,7 @@ def test_bad_parameters_stop_a_stage_with_one_line(clone: Path, old: str, new: s
 
 def test_a_model_classifies_image_files(clone: Path) -> None:
     raw = clone / "data" / "raw"
-    size = int((raw / "images.csv").read_text(encoding="utf-8").splitlines()[1].split(",")[3])
+    size = int((raw / "images.csv").read_text(encoding="utf-8").splitlines()[1].split(",")[4])
     image = clone / "digit.png"
     image.write_bytes((raw / "images.bin").read_bytes()[:size])
     output = run(clone, sys.executable, "-m", "fusionseq.predict", "data/models/fusion/7", "digit.png", "digit.png")

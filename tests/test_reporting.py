@@ -67,6 +67,9 @@ def make_model(correct: list[int], loss: float) -> dict[str, Any]:
     }
 
 
+DUPLICATES = ("identical_files", "groups", "images_in_groups", "groups_of_several_classes", "excluded")
+
+
 def make_statistics(fusion: list[int], sequential: list[int], p_values: list[float]) -> dict[str, Any]:
     """Models that classify these numbers of images correctly, by seed; only the p-values are free."""
     models = {"fusion": make_model(fusion, 0.05), "sequential": make_model(sequential, 0.15)}
@@ -104,6 +107,9 @@ def make_values(statistics: dict[str, Any]) -> dict[str, Any]:
         "statistics": statistics,
         "benchmark": BENCHMARK,
         "mode": "cached",
+        "manifest": {"origin": {"source": "digits"}, "skipped": []},
+        "skipped": [],
+        "duplicates": dict.fromkeys(DUPLICATES, 0),
         "published": PUBLISHED,
         "embedded": {
             "sha256": "0" * 64,
@@ -420,6 +426,92 @@ def test_text_follows_how_the_run_was_carried_out(
         assert sentence in text
     for sentence in absent:
         assert sentence not in text
+
+
+HUB = {
+    "source": "huggingface",
+    "name": "Bingsu/Cat_and_Dog",
+    "revision": "0123456789abcdef" * 2 + "01234567",
+    "splits": {"train": 8000, "test": 2000},
+}
+FOLDER = {"source": "imagefolder", "layout": "folders"}
+SKIPPED = [{"image": f"50%_off/{row}.jpg", "reason": "empty file"} for row in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("origin", "split", "other", "present", "absent"),
+    [
+        (
+            HUB,
+            {"use": "source", "near_duplicates": 4},
+            {"duplicates": {"groups": 7, "images_in_groups": 15, "groups_of_several_classes": 1, "excluded": 3}},
+            [
+                r"the dataset \texttt{Bingsu/Cat\_and\_Dog} on the Hugging Face hub, in the revision \texttt{0123456789ab}.",
+                "The test subset is the one that the dataset came with",
+                "split at random into ours and a validation subset, in the proportion",
+                "or whose perceptual hashes differ in at most four bits,",
+                "15 images form seven groups of such duplicates, one of them across classes.",
+                "three images with a duplicate in the test subset, or in the validation subset, are in no other",
+                "Ours is the one that fits its numbers",
+            ],
+            ["scikit-learn ships", "The images are split at random", "So are the validation"],
+        ),
+        (
+            HUB | {"splits": {"train": 1, "validation": 1, "test": 1}},
+            {"use": "source"},
+            {},
+            ["So are the validation and the training subset."],
+            ["split at random into ours", "perceptual"],
+        ),
+        (HUB, {"use": "ours"}, {}, ["are merged and not used. The images are split at random"], ["came with (\\cref"]),
+        (
+            FOLDER,
+            {},
+            {"skipped": SKIPPED},
+            [
+                "The images are a person's own. They come in one folder for each class.",
+                r"were three files that could not be read or decoded, such as 50\%\_off/0.jpg. This run uses",
+                "In this run, no image has a duplicate.",
+            ],
+            ["was one file", "Ours is the one that fits", "A table that comes"],
+        ),
+        (
+            FOLDER | {"layout": "table"},
+            {},
+            {"skipped": SKIPPED[:1]},
+            [
+                "A table that comes with them tells the class of each.",
+                "was one file that could not be read or decoded:",
+            ],
+            ["one folder for each class"],
+        ),
+    ],
+)
+def test_text_follows_where_the_images_come_from(
+    origin: dict[str, Any], split: dict[str, Any], other: dict[str, Any], present: list[str], absent: list[str]
+) -> None:
+    values = make_values(make_statistics([340], [330], [0.01]))
+    values["params"]["data"] = {"source": origin["source"]}
+    values["params"]["split"] |= split
+    values["manifest"] = {"origin": origin, "skipped": []}
+    values["duplicates"] |= other.pop("duplicates", {})
+    text = " ".join(render(TEMPLATE, values | other).split())
+    for sentence in present:
+        assert sentence in text
+    for sentence in absent:
+        assert sentence not in text
+
+
+def test_text_names_the_weights_that_were_downloaded() -> None:
+    values = make_values(make_statistics([340], [330], [0.01]))
+    values["params"]["weights"] = {"source": "imagenet", "address": "https://example.org"}
+    files = {"mobilenetv2": {"size": 9406464, "sha256": "a" * 64}, "vgg16": {"size": 58889256, "sha256": "b" * 64}}
+    values["embedded"] = {"source": "imagenet", "files": files}
+    text = " ".join(render(TEMPLATE, values).split())
+    assert r"MobileNetV2 & 9.41 MB of weights & \texttt{aaaaaaaaaaaa} \\" in text
+    assert r"VGG16 & 58.9 MB of weights & \texttt{bbbbbbbbbbbb} \\" in text
+    assert "The weights are those that Keras publishes" in text
+    assert "rendered letters" not in text
 
 
 def test_names_of_classes_are_escaped() -> None:

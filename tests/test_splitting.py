@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fusionseq.duplicates import EXCLUDED, group_images
 from fusionseq.errors import PipelineError
+from fusionseq.sections import SplitParams
 from fusionseq.splitting import SUBSETS, count_classes, split_images
 
 FRACTIONS = (0.6, 0.2, 0.2)
@@ -16,7 +18,17 @@ def split(
 ) -> NDArray[np.str_]:
     names = [f"image-{row}.png" for row in range(len(labels))]
     class_names = [f"class {label}" for label in range(labels.max() + 1)]
-    return split_images(labels, digests or names, names, class_names, fractions, seed)
+    groups = group_images(digests or names, names, None)
+    return split_images(labels, groups, class_names, [""] * len(labels), make_params("ours", fractions, seed))
+
+
+def make_params(use: str, fractions: tuple[float, float, float] = FRACTIONS, seed: int = 0) -> SplitParams:
+    shares = dict(zip(SUBSETS, fractions, strict=True))
+    return SplitParams.model_validate({"use": use, "seed": seed, "near_duplicates": None} | shares)
+
+
+def keep(labels: NDArray[np.int64], groups: list[int], given: list[str]) -> NDArray[np.str_]:
+    return split_images(labels, np.array(groups), ["a", "b"], given, make_params("source"))
 
 
 @pytest.mark.parametrize("fractions", [FRACTIONS, (0.7, 0.15, 0.15), (0.8, 0.1, 0.1), (0.7, 0.1, 0.2)])
@@ -48,17 +60,6 @@ def test_copies_stay_together() -> None:
         subset = split(group_labels[groups], [f"digest {group}" for group in groups], seed=seed)
         for group in range(len(group_labels)):
             assert len(set(subset[groups == group])) == 1
-
-
-def test_one_picture_in_two_classes_is_named() -> None:
-    labels = np.repeat([0, 1], 10)
-    digests = [str(row) for row in range(20)]
-    digests[13] = digests[4]
-    with pytest.raises(PipelineError) as caught:
-        split(labels, digests)
-    assert str(caught.value) == (
-        "image-4.png and image-13.png are the same picture in two classes, 'class 0' and 'class 1'; remove one of them."
-    )
 
 
 def test_copies_within_a_class_are_no_contradiction() -> None:
@@ -118,6 +119,44 @@ def test_split_depends_on_content_rather_than_on_order() -> None:
     order = np.random.default_rng(0).permutation(90)
     shuffled = split(labels[order], [digests[row] for row in order])
     np.testing.assert_array_equal(shuffled, split(labels, digests)[order])
+
+
+def test_given_subsets_are_kept_whole() -> None:
+    labels = np.tile([0, 1], 15)
+    given = ["train"] * 10 + ["test"] * 10 + ["validation"] * 10
+    assert keep(labels, list(range(30)), given).tolist() == given
+
+
+def test_missing_validation_is_taken_from_training_in_the_proportion_of_the_shares() -> None:
+    labels = np.tile([0, 1], 60)
+    given = ["train"] * 80 + ["test"] * 40
+    subset = keep(labels, list(range(120)), given)
+    assert (subset[80:] == "test").all()
+    counts = {name: np.bincount(labels[subset == name]).tolist() for name in SUBSETS}
+    assert counts == {"train": [30, 30], "validation": [10, 10], "test": [20, 20]}
+
+
+def test_what_a_precious_subset_holds_is_excluded_from_the_others() -> None:
+    given = ["train"] * 6 + ["validation"] * 4 + ["test"] * 4
+    groups = list(range(14))
+    groups[0] = groups[10]  # training and test
+    groups[1] = groups[6]  # training and validation
+    groups[7] = groups[11]  # validation and test
+    groups[2] = groups[3]  # both training
+    subset = keep(np.tile([0, 1], 7), groups, given)
+    assert np.flatnonzero(subset == EXCLUDED).tolist() == [0, 1, 7]
+    assert [name for name in subset if name != EXCLUDED] == ["train"] * 4 + ["validation"] * 3 + ["test"] * 4
+
+
+@pytest.mark.parametrize("given", [[""] * 30, ["train"] * 30, ["test"] * 30, ["train"] * 20 + ["validation"] * 10])
+def test_there_must_be_a_test_subset_to_keep(given: list[str]) -> None:
+    with pytest.raises(PipelineError, match=r"no test subset beside a training subset; set split\.use: ours"):
+        keep(np.tile([0, 1], 15), list(range(30)), given)
+
+
+def test_a_class_that_a_kept_subset_lacks_is_named() -> None:
+    with pytest.raises(PipelineError, match="no image of class 'b' falls in the test subset"):
+        keep(np.array([0, 1] * 10 + [0] * 10), list(range(30)), ["train"] * 20 + ["test"] * 10)
 
 
 def test_classes_are_counted_in_each_subset() -> None:

@@ -14,6 +14,7 @@ from fusionseq.errors import PipelineError
 from fusionseq.model_files import build_model, read_card, read_model_weights
 from fusionseq.params import Params, validate_params
 from fusionseq.paths import Paths
+from fusionseq.processed_images import ProcessedImages
 from fusionseq.raw_images import RawImages
 from fusionseq.stages.backbones import backbones
 from fusionseq.stages.evaluate import evaluate
@@ -65,6 +66,7 @@ def test_fetch(params: Params, paths: Paths) -> None:
     assert raw.class_names == ("0", "1")
     assert np.bincount(raw.labels).tolist() == [6, 6]
     assert all(content.startswith(b"\x89PNG") for content in raw.contents())
+    assert read_json(paths.raw / "manifest.json") == {"origin": {"source": "digits"}, "skipped": []}
 
 
 def test_backbones(params: Params, paths: Paths) -> None:
@@ -79,12 +81,6 @@ def test_backbones(params: Params, paths: Paths) -> None:
         backbones(wrong, paths)
 
 
-def test_split(params: Params, paths: Paths) -> None:
-    split(params, paths)
-    subsets = read_subsets(paths.subsets)
-    assert [len(subsets.rows(name)) for name in ("train", "validation", "test")] == [6, 3, 3]
-
-
 def test_preprocess(params: Params, paths: Paths) -> None:
     preprocess(params, paths)
     images = read_array(paths.processed)
@@ -94,6 +90,15 @@ def test_preprocess(params: Params, paths: Paths) -> None:
     assert (images[..., 0] == images[..., 2]).all()
     assert images.min() < 20
     assert images.max() > 200
+    assert ProcessedImages.read(paths.processed.parent).names == RawImages.read(paths.raw).names
+    assert read_table(paths.processed.parent / "skipped.csv") == []
+
+
+def test_split(params: Params, paths: Paths) -> None:
+    split(params, paths)
+    subsets = read_subsets(paths.subsets)
+    assert [len(subsets.rows(name)) for name in ("train", "validation", "test")] == [6, 3, 3]
+    assert read_json(paths.duplicates)["excluded"] == 0
 
 
 def test_features(params: Params, paths: Paths) -> None:

@@ -12,7 +12,6 @@ from fusionseq.plotting.saving import write_figure
 from fusionseq.plotting.style import (
     FONT,
     MODEL_COLOURS,
-    REPLACEMENT,
     TEXT_WIDTH,
     figure_style,
     make_drawable,
@@ -47,11 +46,12 @@ def test_drawable_names_stay_as_they_are(name: str) -> None:
 
 
 def test_only_missing_characters_are_replaced() -> None:
-    assert make_drawable("naïve 猫") == f"naïve {REPLACEMENT}"
+    assert make_drawable("naïve 猫") == "naïve [U+732B]"
+    assert make_drawable("猫犬 and 犬") == "[U+732B U+72AC] and [U+72AC]"
 
 
 def test_lone_surrogates_are_replaced() -> None:
-    assert make_drawable("a\udcff") == f"a{REPLACEMENT}"
+    assert make_drawable("a\udcff") == "a[U+DCFF]"
 
 
 def test_names_take_one_line() -> None:

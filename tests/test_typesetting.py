@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pypdf import PdfReader, PdfWriter
-from test_reporting import PAPER, RECORD, make_statistics
+from test_reporting import DUPLICATES, PAPER, RECORD, make_statistics
 
 from fusionseq.artifacts import Subsets, write_subsets
 from fusionseq.errors import PipelineError
@@ -117,6 +117,9 @@ def write_inputs(root: Path) -> Paths:
         (paths.metrics, "{}"),
         (paths.benchmark, (repository / "tests" / "benchmark.json").read_text(encoding="utf-8")),
         (paths.feature_mode, '{"mode": "cached"}'),
+        (paths.manifest, '{"origin": {"source": "digits"}, "skipped": []}'),
+        (paths.skipped, "image,reason\n"),
+        (paths.duplicates, json.dumps(dict.fromkeys(DUPLICATES, 0))),
         (paths.requirements, "numpy"),
         (paths.code / "code.py", ""),
         (paths.raw / "images.bin", "x"),

@@ -93,6 +93,9 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+_NO_SECTION = ("model_type", "model_attributes_type", "dict_type")
+
+
 def read_params(path: Path) -> Params:
     """Read and validate the whole of params.yaml.
 
@@ -130,18 +133,25 @@ def validate_params(content: object, file_name: str) -> Params:
 
 
 def _describe(error: ErrorDetails) -> str:
-    location = ".".join(map(str, error["loc"]))
+    # Within one of several kinds of a section, the second part of the location is the kind.
+    is_kind = error["loc"][:1] in (("data",), ("weights",))
+    location = ".".join(str(part) for place, part in enumerate(error["loc"]) if place != 1 or not is_kind)
+    got = f"Got {error['input']!r}."
     if error["type"] == "value_error":
         message = error["msg"].removeprefix("Value error, ")
         # Checks across fields name their own; a check of one field leaves that to the location.
         return f"{location}: {message}" if message.startswith("a number") else message
-    if error["type"] == "extra_forbidden":
-        return f"{location} is not a parameter; remove it or mend its name."
-    if error["type"] in ("model_type", "model_attributes_type", "dict_type"):
-        return f"{location} must be a section with keys of its own. Got {error['input']!r}."
-    if error["type"] == "missing":
-        return f"{location} is missing."
-    return f"{location}: {error['msg']}. Got {error['input']!r}."
+    if error["type"] == "union_tag_invalid":
+        context = error["ctx"]
+        return (
+            f"{location}.source must be one of {context['expected_tags'].replace(chr(39), '')}. Got {context['tag']!r}."
+        )
+    return {
+        "extra_forbidden": f"{location} is not a parameter; remove it or mend its name.",
+        "missing": f"{location} is missing.",
+        "union_tag_not_found": f"{location}.source is missing.",
+        **dict.fromkeys(_NO_SECTION, f"{location} must be a section with keys of its own. {got}"),
+    }.get(error["type"], f"{location}: {error['msg']}. {got}")
 
 
 def main() -> None:

@@ -67,6 +67,11 @@ class Paths:
         return self.root / "data" / "raw"
 
     @property
+    def manifest(self) -> Path:
+        """What was fetched, and from where."""
+        return self.raw / "manifest.json"
+
+    @property
     def backbones(self) -> Path:
         """Weights of each backbone."""
         return self.root / "data" / "backbones"
@@ -82,9 +87,19 @@ class Paths:
         return self.root / "data" / "splits" / "subsets.csv"
 
     @property
+    def duplicates(self) -> Path:
+        """What the split made of duplicates."""
+        return self.root / "data" / "splits" / "duplicates.json"
+
+    @property
     def processed(self) -> Path:
         """Decoded and resized images."""
         return self.root / "data" / "processed" / "images.npy"
+
+    @property
+    def skipped(self) -> Path:
+        """Images that could not be decoded."""
+        return self.processed.with_name("skipped.csv")
 
     @property
     def features(self) -> Path:

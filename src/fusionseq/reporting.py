@@ -55,7 +55,7 @@ _JOINED = re.compile(r"([-,'])(?=\1)")
 _NUMBER_WORDS = (
     "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
 )  # fmt: skip
-_PREFIXES = {"": 1, "milli": 1e-3, "giga": 1e9}
+_PREFIXES = {"": 1, "milli": 1e-3, "mega": 1e6, "giga": 1e9}
 _SMALLEST_P_VALUE = 0.001
 _SMALLEST_PLAIN = 0.01
 
@@ -121,7 +121,7 @@ def number(value: object) -> Latex:
 
 
 def significant(value: object, prefix: str = "") -> Latex:
-    """Write a measurement to three digits, in thousandths ("milli") or billions ("giga") of its unit if told to."""
+    """Write a measurement to three digits, in thousandths ("milli"), millions ("mega") or billions ("giga") of its unit."""
     real = _check_real(value) / _PREFIXES[prefix]
     exponent = int(f"{real:.2e}".partition("e")[2])
     return _mark_sign(f"{real:,.{max(0, 2 - exponent)}f}".replace(",", "{,}"))

@@ -3,83 +3,120 @@
 Source: the source paper, Section 4.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fusionseq.duplicates import EXCLUDED
 from fusionseq.errors import PipelineError
+from fusionseq.sections import SplitParams
 
 SUBSETS = ("train", "validation", "test")
+_DTYPE = f"<U{max(map(len, (*SUBSETS, EXCLUDED)))}"
 
 
 def split_images(
     labels: NDArray[np.int64],
-    digests: Sequence[str],
-    names: Sequence[str],
+    groups: NDArray[np.int64],
     class_names: Sequence[str],
-    fractions: Sequence[float],
-    seed: int,
+    given: Sequence[str],
+    split: SplitParams,
 ) -> NDArray[np.str_]:
     """Assign each image to a subset so that every subset keeps the class distribution.
 
-    Images of equal content stay in one subset: a copy of a training image would flatter the test.
+    Images of one group stay in one subset: a copy of a training image would flatter the test.
 
     Parameters
     ----------
     labels
         int64 of shape (num_images,).
-    digests
-        Digest of each image's content.
-    names, class_names
-        What to call images and classes in messages.
-    fractions
-        Shares of `SUBSETS`, in their order; their sum is 1.
-    seed
-        Start of the random assignment.
+    groups
+        Which picture each image shows, numbered from 0; int64 of shape (num_images,).
+    class_names
+        What to call classes in messages.
+    given
+        The subset that each image came with, or "". Only looked at where they are to be kept: then a test subset must
+        be among them, and a validation subset that is not is taken from the training subset. Images of the training
+        subset that show a picture of another one are excluded, as are images of the validation subset that show one of
+        the test subset.
+    split
+        Whether to keep the given subsets, the shares, and the seed.
 
     Returns
     -------
     NDArray[np.str_]
-        One of `SUBSETS` for each image, of shape (num_images,).
+        One of `SUBSETS` or `EXCLUDED` for each image, of shape (num_images,).
 
     Raises
     ------
     PipelineError
-        One content has two labels, or a class is too small for every subset to get an image of it.
+        A class is too small for every subset to get an image of it, or there is no test subset to keep.
     """
+    if split.use == "source":
+        subset = _keep(groups, np.array(given), class_names, labels, split)
+    else:
+        subset = np.empty(len(labels), dtype=_DTYPE)
+        fractions = {"train": split.train, "validation": split.validation, "test": split.test}
+        _divide(subset, np.arange(len(labels)), labels, groups, class_names, fractions, split.seed)
+    for name in SUBSETS:
+        _check_all_classes(name, labels[subset == name], class_names)
+    return subset
+
+
+def _keep(
+    groups: NDArray[np.int64],
+    given: NDArray[np.str_],
+    class_names: Sequence[str],
+    labels: NDArray[np.int64],
+    split: SplitParams,
+) -> NDArray[np.str_]:
+    """Keep the subsets that images came with."""
+    if not (np.any(given == "test") and np.any(given == "train")):
+        raise PipelineError(
+            "split.use: source keeps the subsets of the dataset, but it has no test subset beside a training subset; "
+            "set split.use: ours in params.yaml."
+        )
+    subset = given.astype(_DTYPE)
+    # A later subset is the more precious one: what it holds the ones before must not know.
+    for precious, others in (("test", ("train", "validation")), ("validation", ("train",))):
+        known = np.isin(groups, groups[subset == precious])
+        subset[known & np.isin(subset, others)] = EXCLUDED
+    if not np.any(given == "validation"):
+        rest = split.train + split.validation
+        fractions = {"train": split.train / rest, "validation": split.validation / rest}
+        _divide(subset, np.flatnonzero(subset == "train"), labels, groups, class_names, fractions, split.seed)
+    return subset
+
+
+def _divide(
+    subset: NDArray[np.str_],
+    rows: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    class_names: Sequence[str],
+    fractions: Mapping[str, float],
+    seed: int,
+) -> None:
+    """Assign some images at random, the pictures of each class in given shares."""
     # scikit-learn takes a second to import, and the figures need only the counts below.
     from sklearn.model_selection import train_test_split
 
-    unique, first, group_of_image = np.unique(np.array(digests), return_index=True, return_inverse=True)
-    group_labels = labels[first]
-    contradictory = np.flatnonzero(labels != group_labels[group_of_image])
-    if len(contradictory):
-        one = contradictory[0]
-        other = first[group_of_image[one]]
-        raise PipelineError(
-            f"{names[other]} and {names[one]} are the same picture in two classes, {class_names[labels[other]]!r} and "
-            f"{class_names[labels[one]]!r}; remove one of them."
+    _, first, picture = np.unique(groups[rows], return_index=True, return_inverse=True)
+    # The label of its first image stands for a picture; the images of few pictures have several.
+    of_picture = labels[rows][first]
+    _check_class_sizes(of_picture, class_names, list(fractions.values()))
+    left = np.arange(len(first))
+    subset_of_picture = np.empty(len(first), dtype=_DTYPE)
+    for name, fraction in list(fractions.items())[:-1]:
+        # Whole numbers: scikit-learn would round a fraction such as 1.9999999 down.
+        size = round(fraction * len(first))
+        chosen, left = train_test_split(
+            left, train_size=size, stratify=of_picture[left], random_state=np.random.RandomState(seed)
         )
-    _check_class_sizes(group_labels, class_names, fractions)
-
-    groups = np.arange(len(unique))
-    # Whole numbers: scikit-learn would round a fraction such as 1.9999999 down.
-    num_train, num_validation = (round(fraction * len(groups)) for fraction in fractions[:2])
-    train, held_out = train_test_split(
-        groups, train_size=num_train, stratify=group_labels, random_state=np.random.RandomState(seed)
-    )
-    validation, test = train_test_split(
-        held_out,
-        train_size=num_validation,
-        stratify=group_labels[held_out],
-        random_state=np.random.RandomState(seed),
-    )
-    subset_of_group = np.empty(len(unique), dtype=f"<U{max(map(len, SUBSETS))}")
-    for name, members in zip(SUBSETS, (train, validation, test), strict=True):
-        subset_of_group[members] = name
-        _check_all_classes(name, group_labels[members], class_names)
-    return subset_of_group[group_of_image]
+        subset_of_picture[chosen] = name
+    subset_of_picture[left] = list(fractions)[-1]
+    subset[rows] = subset_of_picture[picture]
 
 
 def count_classes(
@@ -92,7 +129,7 @@ def count_classes(
 def _check_class_sizes(labels: NDArray[np.int64], class_names: Sequence[str], fractions: Sequence[float]) -> None:
     counts = np.bincount(labels, minlength=len(class_names))
     smallest = int(np.argmin(counts))
-    needed = max(len(SUBSETS), int(np.ceil(1 / min(fractions) - 1e-9)))
+    needed = max(len(fractions), int(np.ceil(1 / min(fractions) - 1e-9)))
     if counts[smallest] < needed:
         raise PipelineError(
             f"class {class_names[smallest]!r} has {counts[smallest]} different images, too few for the split; it needs "

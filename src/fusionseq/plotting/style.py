@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 import matplotlib
@@ -61,8 +62,6 @@ RC_PARAMS: dict[RcKeyType, Any] = {
     "ytick.major.width": 0.6,
 }
 
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-
 _POINTS_PER_INCH = 72
 _LINE_HEIGHT = 1.35 * FONT_SIZE / _POINTS_PER_INCH
 _LABEL_GAP = 0.6 * FONT_SIZE / _POINTS_PER_INCH
@@ -82,11 +81,18 @@ def make_drawable(text: str) -> str:
     """Spell a name with the glyphs of `FONT`, on one line.
 
     Line breaks and other white space become single spaces. Whatever it has no glyph for, such as Chinese
-    characters or emoji, becomes U+FFFD, a question mark in a diamond: one for each missing character.
+    characters or emoji, is spelled as its code points, such as [U+732B], as in the text of the paper: two names that
+    differ look different.
     """
     # Some file systems spell é as e and an accent; the composed letter is the better glyph.
     composed = " ".join(unicodedata.normalize("NFC", text).split())
-    return "".join(character if ord(character) in _code_points() else REPLACEMENT for character in composed)
+    pieces = []
+    for has_glyph, characters in groupby(composed, lambda character: ord(character) in _code_points()):
+        if has_glyph:
+            pieces.append("".join(characters))
+        else:
+            pieces.append(f"[{' '.join(f'U+{ord(character):04X}' for character in characters)}]")
+    return "".join(pieces)
 
 
 def shorten(text: str, max_characters: int = _MAX_LABEL_CHARACTERS) -> str:

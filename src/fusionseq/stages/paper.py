@@ -5,7 +5,7 @@ Source: the source paper as a whole; its own numbers are in paper/published.yaml
 
 import yaml
 
-from fusionseq.artifacts import read_bytes, read_json, read_subsets, write_text
+from fusionseq.artifacts import read_bytes, read_json, read_subsets, read_table, write_text
 from fusionseq.catalog import BACKBONES
 from fusionseq.console import logger, run_stage
 from fusionseq.params import Params
@@ -22,6 +22,7 @@ def paper(params: Params, paths: Paths) -> None:
     subsets = read_subsets(paths.subsets)
     counts = count_classes(subsets.labels, subsets.subset, len(subsets.class_names))
     statistics = read_json(paths.statistics)
+    manifest = read_json(paths.manifest)
     results = [path(name) for name in statistics["models"] for path in (paths.history, paths.predictions)]
     text = render(
         read_bytes(paths.template).decode("utf-8"),
@@ -31,6 +32,9 @@ def paper(params: Params, paths: Paths) -> None:
             "benchmark": parse_timings(read_bytes(paths.benchmark)).model_dump(mode="json"),
             "mode": read_json(paths.feature_mode)["mode"],
             "published": yaml.safe_load(read_bytes(paths.published)),
+            "manifest": manifest,
+            "skipped": manifest["skipped"] + read_table(paths.skipped),
+            "duplicates": read_json(paths.duplicates),
             "embedded": read_json(paths.backbone_record),
             "recipe": yaml.safe_load(read_bytes(paths.embedded_recipe)),
             "backbones": BACKBONES,
