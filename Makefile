@@ -1,44 +1,63 @@
 # Every target sets up what it needs. `make` alone lists them.
 .DEFAULT_GOAL := help
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# The profile that `reproduce` applies first, with edits after its name; SET is one more edit, which may hold spaces.
+PROFILE ?=
+# As it was typed, dollars included, and handed on in the environment, so that no shell reads it.
+override export SET := $(value SET)
+# GPU=1 has an environment of its own, with the same versions of everything else.
+VARIANT := $(if $(filter 1,$(GPU)),-gpu)
+VENV := .venv$(VARIANT)
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := src
 
 LATEX_PACKAGES := texlive-latex-recommended texlive-latex-extra texlive-science texlive-fonts-recommended lmodern latexmk
 # One style file of each package above; all are found, or the packages are installed.
 LATEX_FILES := booktabs.sty cleveref.sty siunitx.sty ptmr8t.tfm lmodern.sty
 
-.PHONY: help reproduce test bench lint latex
+RESOLVE := uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header --quiet
+
+.PHONY: help reproduce profile test bench lint lock latex
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-reproduce: .venv/installed latex ## Run the pipeline: ends with paper/report.pdf
-	python -m fusionseq.params
+reproduce: $(VENV)/installed $(if $(PROFILE)$(SET),profile) latex ## Run the pipeline: ends with paper/report.pdf (PROFILE=paper, GPU=1)
+	python -m fusionseq.preflight
 	python -m fusionseq.tidy
 	python -m dvc repro
 	@echo "paper/report.pdf is up to date."
 
-test: .venv/installed latex ## Run the test suite
+profile: $(VENV)/installed ## Apply a profile alone (PROFILE=imagefolder SET="data.path=/my images")
+	python -m fusionseq.profile $(PROFILE) $${SET:+"$$SET"}
+
+test: $(VENV)/installed latex ## Run the test suite
 	python -m pytest
 
-bench: .venv/installed .venv-torch/installed ## Measure against rivals and limits (half an hour, on a quiet machine)
+bench: $(VENV)/installed .venv-torch/installed ## Measure against rivals and limits (half an hour, on a quiet machine)
 	python -m benchmarks
 
-lint: .venv/installed ## Check style and types
+lint: $(VENV)/installed ## Check style and types
 	ruff check .
 	ruff format --check .
 	mypy
 
-.venv/installed: requirements.txt requirements-uv.txt
+lock: $(VENV)/installed ## Lock the environments anew after an edit of pyproject.toml
+	$(RESOLVE) --extra cpu --output-file requirements.txt
+	@# A version that stands in the output file is kept as long as it fits, so the two agree.
+	cp requirements.txt requirements-gpu.txt
+	$(RESOLVE) --extra gpu --output-file requirements-gpu.txt
+
+$(VENV)/installed: requirements$(VARIANT).txt requirements-uv.txt
 	@python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
 		|| { echo "error: python3 must be Python 3.11 or 3.12; install it and put it first on PATH." >&2; exit 1; }
-	@python3 -m venv --clear .venv \
+	@python3 -m venv --clear $(VENV) \
 		|| { echo "error: python3 cannot make environments; install python3-venv." >&2; exit 1; }
-	.venv/bin/python -m pip install --quiet --require-hashes --requirement requirements-uv.txt
-	@echo "Installing the locked environment: 0.3 GB to download."
-	.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --compile-bytecode --requirement requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --require-hashes --requirement requirements-uv.txt
+	@echo "Installing the locked environment: $(if $(VARIANT),3,0.3) GB to download."
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes --compile-bytecode --requirement $<
 	@# For people who activate the environment; the pipeline names the sources itself, so that each clone runs its own.
-	@echo '$(CURDIR)/src' >"$$(echo .venv/lib/python3.*/site-packages)/fusionseq.pth"
+	@echo '$(CURDIR)/src' >"$$(echo $(VENV)/lib/python3.*/site-packages)/fusionseq.pth"
 	@touch $@
 
 # The rival of one benchmark, apart so that it cannot change the environment of the pipeline.

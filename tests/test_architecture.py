@@ -187,10 +187,11 @@ def test_tensorflow_appears_only_where_it_must() -> None:
 
 def test_library_modules_see_neither_paths_nor_the_parameters_file() -> None:
     files_and_commands = {
-        "artifacts", "checksums", "console", "downloads", "feature_files", "glyphs", "huggingface", "imagefolder",
-        "model_files", "opening", "params", "partial_files", "paths", "predict", "preflight", "pretrained",
-        "processed_images", "profile", "provenance", "raw_images", "resuming", "saving", "tidy", "transfer",
-        "trusted_files", "typesetting", "unfinished_images", "weight_files",
+        "artifacts", "checksums", "console", "downloads", "feature_files", "glyphs", "hub", "huggingface",
+        "image_files", "imagefolder", "layout", "model_files", "opening", "params", "parquet", "partial_files", "paths",
+        "plan", "predict", "preflight", "pretrained", "processed_images", "profile", "provenance", "raw_images",
+        "repository", "resuming", "saving", "tidy", "transfer", "trusted_files", "typesetting", "unfinished_images",
+        "weight_files",
     }  # fmt: skip
     for path in MODULES:
         if path.parent.name != "stages" and path.stem not in files_and_commands:

@@ -105,13 +105,26 @@ def read_params(path: Path) -> Params:
         The file cannot be read, or a value is not as expected.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)  # noqa: S506, a SafeLoader
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise PipelineError(f"{path.name}: cannot be read as UTF-8 text: {error}.") from error
+    return parse_params(text, path.name)
+
+
+def parse_params(text: str, file_name: str) -> Params:
+    """Turn the text of a params.yaml into parameters.
+
+    Raises
+    ------
+    PipelineError
+        It is not valid YAML, or a value is not as expected.
+    """
+    try:
+        content = yaml.load(text, _UniqueKeyLoader)  # noqa: S506, a SafeLoader
     # Values such as the date 2020-99-99 fail below the parser, and a deep nesting within it.
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise PipelineError(f"{path.name}: is not valid YAML: {' '.join(str(error).split())}.") from error
-    return validate_params(content, path.name)
+        raise PipelineError(f"{file_name}: is not valid YAML: {' '.join(str(error).split())}.") from error
+    return validate_params(content, file_name)
 
 
 def validate_params(content: object, file_name: str) -> Params:

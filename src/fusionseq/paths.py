@@ -22,6 +22,11 @@ class Paths:
         return self.root / "params.yaml"
 
     @property
+    def profiles(self) -> Path:
+        """Sections of params.yaml in which other experiments differ."""
+        return self.root / "profiles"
+
+    @property
     def code(self) -> Path:
         """All Python code of the pipeline."""
         return self.root / "src"

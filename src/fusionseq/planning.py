@@ -20,7 +20,7 @@ from fusionseq.params import Params
 _COPIES = 2
 _BYTES = 4
 # Enough images that starting a pass is little of it.
-_MEASURED_IMAGES = 16
+_MEASURED_IMAGES = 8
 
 
 @dataclass(frozen=True)
