@@ -1,40 +1,89 @@
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 import pytest
-from conftest import CUTS, Experiment
+from conftest import CUTS, IMAGE_SIZE, Experiment
+from numpy.typing import NDArray
 
-from fusionseq.features import select_fine_tuning
-from fusionseq.models.cutting import get_tail, list_backbones
-from fusionseq.prediction import predict_rows
+from fusionseq.features import Features, extract_features
+from fusionseq.forward import narrow
+from fusionseq.models.backbones import build_pooled
+from fusionseq.models.cutting import get_frozen
+from fusionseq.prediction import CutModel
+from fusionseq.weight_files import read_backbones
+
+# More rows than two batches hold, out of order, some of them twice.
+ROWS = np.random.default_rng(0).integers(0, 20, 70)
+
+
+def predict_alone(cut_model: CutModel, images: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Predict each image by itself, as a person does who has but one."""
+    return np.concatenate([cut_model.predict_images(images[row : row + 1]) for row in rows])
+
+
+def compute_features(experiment: Experiment, cuts: Mapping[str, str]) -> dict[str, Features]:
+    """Features as the stage of that name computes them: from one backbone after the other."""
+    features = {}
+    for name, layer in cuts.items():
+        backbone = build_pooled(name, IMAGE_SIZE)
+        read_backbones(experiment.backbones, backbone)
+        rows = list(extract_features(get_frozen(backbone, layer, name), experiment.images))
+        features[name] = Features(*(np.stack([row[kind] for row in rows]) for kind in ("cut", "pooled")))
+    return features
 
 
 @pytest.mark.parametrize("architecture", ["fusion", "sequential"])
-def test_rows_are_predicted_as_the_whole_model_predicts_their_images(
+def test_images_are_predicted_as_their_stored_features_are(
     experiment: Experiment, request: pytest.FixtureRequest, architecture: str
 ) -> None:
     model: keras.Model = request.getfixturevalue(architecture)
-    activations = [experiment.features[name].cut for name in list_backbones(model)]
-    # More rows than one batch holds, out of order, some of them twice.
-    rows = np.random.default_rng(0).integers(0, len(experiment.images), 150)
-    probabilities = predict_rows(get_tail(model, CUTS), activations, rows)
-    expected = np.asarray(model(experiment.images, training=False))[rows]
-    assert np.ptp(expected, axis=0).max() > 0.01
-    assert probabilities.dtype == np.float32
-    np.testing.assert_allclose(probabilities, expected, rtol=1e-4, atol=1e-6)
+    cut_model = CutModel(model, CUTS, "float32")
+    of_features = cut_model.predict_rows(experiment.of_model(model), ROWS)
+    assert of_features.dtype == np.float32
+    assert np.ptp(of_features, axis=0).max() > 0.01
+    np.testing.assert_array_equal(cut_model.predict_rows(experiment.images, ROWS), of_features)
+    np.testing.assert_array_equal(predict_alone(cut_model, experiment.images, ROWS[:7]), of_features[:7])
+    # The whole model, of which the parts are parts.
+    whole = model.predict(experiment.images, verbose=0)[ROWS]
+    np.testing.assert_allclose(of_features, whole, rtol=1e-5, atol=1e-7)
 
 
-def test_same_rows_are_predicted_the_same_again(experiment: Experiment, sequential: keras.Model) -> None:
-    tail = get_tail(sequential, CUTS)
-    activations = [experiment.features["mobilenetv2"].cut]
-    first, second = (predict_rows(tail, activations, np.arange(7)) for _ in range(2))
-    np.testing.assert_array_equal(first, second)
+def test_images_are_rounded_at_the_cut_as_stored_features_were(experiment: Experiment, fusion: keras.Model) -> None:
+    stored = {
+        name: Features(narrow(of.cut, "float16"), narrow(of.pooled, "float16"))
+        for name, of in experiment.features.items()
+    }
+    cut_model = CutModel(fusion, CUTS, "float16")
+    of_features = cut_model.predict_rows(stored, ROWS)
+    np.testing.assert_array_equal(cut_model.predict_rows(experiment.images, ROWS), of_features)
+    np.testing.assert_array_equal(predict_alone(cut_model, experiment.images, ROWS[:7]), of_features[:7])
+    assert (of_features != CutModel(fusion, CUTS, "float32").predict_rows(experiment.images, ROWS)).any()
 
 
-def test_images_are_predicted_as_their_activations_are(experiment: Experiment, fusion: keras.Model) -> None:
-    rows = np.array([3, 0, 11])
-    of_cut, of_images = (
-        predict_rows(*select_fine_tuning(fusion, CUTS, inputs), rows)
-        for inputs in (experiment.of_model(fusion), experiment.images)
-    )
-    np.testing.assert_allclose(of_cut, of_images, rtol=1e-4, atol=1e-6)
-    assert np.ptp(of_images, axis=0).max() > 0.01
+# Behind a convolution, an activation, a normalization, a sum and pooling.
+@pytest.mark.parametrize(
+    "cuts",
+    [
+        {"mobilenetv2": "block_1_expand", "vgg16": "block1_conv2"},
+        {"mobilenetv2": "block_6_expand", "vgg16": "block3_conv1"},
+        {"mobilenetv2": "Conv_1", "vgg16": "block5_conv2"},
+    ],
+    ids=lambda cuts: "-".join(cuts.values()),
+)
+def test_it_does_not_matter_where_the_cut_is(
+    experiment: Experiment, fusion: keras.Model, cuts: Mapping[str, str]
+) -> None:
+    cut_model = CutModel(fusion, cuts, "float32")
+    of_features = cut_model.predict_rows(compute_features(experiment, cuts), ROWS)
+    np.testing.assert_array_equal(cut_model.predict_rows(experiment.images, ROWS), of_features)
+    np.testing.assert_array_equal(predict_alone(cut_model, experiment.images, ROWS[:3]), of_features[:3])
+
+
+def test_weights_may_be_loaded_later(experiment: Experiment) -> None:
+    model = experiment.build("sequential")
+    cut_model = CutModel(model, CUTS, "float32")
+    before = cut_model.predict_rows(experiment.images, ROWS[:5])
+    kernel = model.get_layer("probabilities").kernel
+    kernel.assign(-kernel)
+    assert (cut_model.predict_rows(experiment.images, ROWS[:5]) != before).all()

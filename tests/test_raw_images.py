@@ -77,7 +77,11 @@ def test_broken_source_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_stops_the_run_or_is_left_out(tmp_path: Path) -> None:
-    images = [IMAGES[0], BadImageError("pipe.jpg", "not a regular file"), *IMAGES[1:]]
+    images: list[EncodedImage | BadImageError] = [
+        IMAGES[0],
+        BadImageError("pipe.jpg", "not a regular file"),
+        *IMAGES[1:],
+    ]
     with pytest.raises(BadImageError, match=r"^pipe\.jpg: .* \(not a regular file\)"):
         write_raw_images(tmp_path, make_dataset(), images, "error")
     assert list(tmp_path.iterdir()) == []

@@ -446,7 +446,7 @@ SKIPPED = [{"image": f"50%_off/{row}.jpg", "reason": "empty file"} for row in ra
             {"use": "source", "near_duplicates": 4},
             {"duplicates": {"groups": 7, "images_in_groups": 15, "groups_of_several_classes": 1, "excluded": 3}},
             [
-                r"the dataset \texttt{Bingsu/Cat\_and\_Dog} on the Hugging Face hub, in the revision \texttt{0123456789ab}.",
+                r"\texttt{Bingsu/Cat\_and\_Dog} on the Hugging Face hub, in the revision \texttt{0123456789ab}.",
                 "The test subset is the one that the dataset came with",
                 "split at random into ours and a validation subset, in the proportion",
                 "or whose perceptual hashes differ in at most four bits,",

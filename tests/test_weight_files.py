@@ -53,12 +53,15 @@ def test_missing_weights_are_one_error(tmp_path: Path) -> None:
         read_weights(tmp_path / "model.weights.h5", build())
 
 
-@pytest.mark.parametrize("damage", ["truncated", "empty", "text"])
+@pytest.mark.parametrize("damage", ["truncated", "empty", "text", "within"])
 def test_damaged_weights_are_one_error(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "model.weights.h5"
     write_weights(path, build())
     content = path.read_bytes()
-    path.write_bytes({"truncated": content[: len(content) // 2], "empty": b"", "text": b"weights"}[damage])
+    # The names of what is inside lie in heaps.
+    within = content.replace(b"HEAP", b"heap")
+    halved = content[: len(content) // 2]
+    path.write_bytes({"truncated": halved, "empty": b"", "text": b"weights", "within": within}[damage])
     with pytest.raises(PipelineError, match="does not fit small, or is damaged") as caught:
         read_weights(path, build())
     assert "\n" not in str(caught.value)

@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 
 from fusionseq.catalog import BACKBONES
 from fusionseq.errors import PipelineError
-from fusionseq.models.weights import build_pretrained
+from fusionseq.models.weights import build_pretrained, build_untrained
 
 Weights = dict[str, NDArray[np.float16]]
 
@@ -37,3 +37,11 @@ def test_weights_of_the_other_backbone_do_not_do(embedded_weights: Weights) -> N
     weights = {key: values for key, values in embedded_weights.items() if key.startswith("vgg16/")}
     with pytest.raises(PipelineError, match="hold no mobilenetv2/"):
         build_pretrained("mobilenetv2", weights)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_untrained_backbone_takes_the_smallest_image_and_gives_one_position(name: str) -> None:
+    model = build_untrained(name)
+    assert model.name == name
+    assert model.input.shape[1:] == (32, 32, 3)
+    assert model.output.shape[1:3] == (1, 1)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.progress import track as track_with_bar
 
 from fusionseq.errors import PipelineError
@@ -73,3 +74,35 @@ def track(items: Iterable[Item], description: str, total: int) -> Iterator[Item]
         if time.monotonic() - shown >= _PLAIN_INTERVAL:
             shown = time.monotonic()
             logger.info("%s: %d of %d", description, done, total)
+
+
+def track_bytes(chunks: Iterable[bytes], description: str, done: int, total: int | None) -> Iterator[bytes]:
+    """Pass pieces of a file on, and show how much of it is there: a bar in a terminal, plain lines elsewhere.
+
+    Parameters
+    ----------
+    chunks
+        The pieces.
+    description
+        What the file is called.
+    done, total
+        Bytes that were there before, and of the whole; None where that is not known.
+    """
+    if is_terminal():
+        text = TextColumn("{task.description}")
+        with Progress(
+            text, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), console=Console()
+        ) as bar:
+            task = bar.add_task(description, total=total, completed=done)
+            for chunk in chunks:
+                yield chunk
+                bar.advance(task, len(chunk))
+        return
+    whole = "" if total is None else f" of {total / 1e6:.1f}"
+    shown = time.monotonic()
+    for chunk in chunks:
+        yield chunk
+        done += len(chunk)
+        if time.monotonic() - shown >= _PLAIN_INTERVAL:
+            shown = time.monotonic()
+            logger.info("%s: %.1f%s MB", description, done / 1e6, whole)

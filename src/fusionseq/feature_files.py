@@ -15,6 +15,7 @@ from fusionseq.artifacts import read_array, read_json, write_json, writing_array
 from fusionseq.console import logger
 from fusionseq.errors import PipelineError
 from fusionseq.features import Features, Inputs
+from fusionseq.forward import narrow
 
 _KINDS = ("cut", "pooled")
 # The workspace and DVC's cache hold a copy each, unless the file system shares them.
@@ -102,16 +103,8 @@ def write_features(
                 arrays[kind] = stack.enter_context(writing_array(folder / f"{kind}.npy", shape, dtype))
             for row, of_image in enumerate(features):
                 for kind, values in of_image.items():
-                    arrays[kind][row] = _narrow(values, dtype)
+                    arrays[kind][row] = narrow(values, dtype)
     write_json(folder / "mode.json", {"mode": mode})
-
-
-def _narrow(values: NDArray[Any], dtype: str) -> NDArray[Any]:
-    with np.errstate(over="ignore"):
-        narrowed = values.astype(dtype)
-    if dtype == "float16" and not np.isfinite(narrowed).all():
-        raise PipelineError("a feature is too large for float16; set features.dtype: float32 in params.yaml.")
-    return narrowed
 
 
 def read_inputs(folder: Path, images: Path, backbones: Sequence[str]) -> Inputs:

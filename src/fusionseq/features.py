@@ -8,10 +8,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from fusionseq.forward import BATCH_SIZE, compute_batch
 from fusionseq.models.cutting import get_head, get_tail, list_backbones
-
-# Does not change the result; larger ones only take more memory.
-_BATCH_SIZE = 64
 
 
 @dataclass(frozen=True)
@@ -50,8 +48,8 @@ def extract_features(frozen: keras.Model, images: NDArray[np.uint8]) -> Iterator
     dict[str, NDArray]
         Features of one image after the other, by the name of the output, without a batch axis.
     """
-    for start in range(0, len(images), _BATCH_SIZE):
-        batch = frozen.predict_on_batch(images[start : start + _BATCH_SIZE])
+    for start in range(0, len(images), BATCH_SIZE):
+        batch = compute_batch(frozen, images[start : start + BATCH_SIZE])
         for row in range(len(next(iter(batch.values())))):
             yield {kind: values[row] for kind, values in batch.items()}
 

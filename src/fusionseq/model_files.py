@@ -3,29 +3,59 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import keras
+from pydantic import TypeAdapter, ValidationError
 
 from fusionseq.artifacts import read_json, read_table, write_json, write_table
 from fusionseq.errors import PipelineError
+from fusionseq.features import Inputs
 from fusionseq.models.architectures import ARCHITECTURES
 from fusionseq.models.description import count_parameters, describe_layers, describe_operations
+from fusionseq.sections import Count, RuntimeParams, Seed
 from fusionseq.training import Epoch
 from fusionseq.weight_files import read_weights, write_weights
+
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What must be known besides the weights."""
+    """What must be known besides the weights to build a model again."""
 
     architecture: str
-    seed: int
-    image_size: int
-    class_names: Sequence[str]
-    units: int
+    seed: Seed
+    image_size: Count
+    class_names: tuple[str, ...]
+    units: Count
     dropout: float
     first_trained_layer: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What the last bits of a model's probabilities depend on besides.
+
+    Attributes
+    ----------
+    threads, precision, deterministic
+        As `fusionseq.runtime.configure_runtime` takes them.
+    cut_dtype
+        What the activations at the cut were rounded to before the model was trained from them. "float32" rounds
+        nothing, whether they were stored or not.
+    """
+
+    threads: Count
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
+    deterministic: bool
+    cut_dtype: Literal["float32", "float16"]
+
+    @classmethod
+    def of_training(cls, runtime: RuntimeParams, inputs: Inputs) -> "Conditions":
+        """Tell what a model is trained under, and from what."""
+        narrowed = isinstance(inputs, Mapping) and any(of.cut.dtype == "float16" for of in inputs.values())
+        return cls(runtime.threads, runtime.precision, runtime.deterministic, "float16" if narrowed else "float32")
 
 
 def build_model(card: ModelCard) -> keras.Model:
@@ -34,12 +64,15 @@ def build_model(card: ModelCard) -> keras.Model:
     return build(card.image_size, len(card.class_names), card.units, card.dropout, card.seed)
 
 
-def write_model(folder: Path, card: ModelCard, model: keras.Model, history: list[Epoch]) -> None:
+def write_model(
+    folder: Path, card: ModelCard, conditions: Conditions, model: keras.Model, history: list[Epoch]
+) -> None:
     """Write a trained model, how it was trained, and what it consists of."""
     write_weights(folder / "model.weights.h5", model)
     rows = [(card.seed, *asdict(epoch).values()) for epoch in history]
     write_table(folder / "history.csv", ("seed", *Epoch.__dataclass_fields__), rows)
     contents = {
+        "conditions": asdict(conditions),
         "layers": describe_layers(model, card.first_trained_layer),
         "parameters": count_parameters(model, card.first_trained_layer),
         "operations": describe_operations(model, card.first_trained_layer),
@@ -53,18 +86,32 @@ def read_model_weights(folder: Path, model: keras.Model) -> None:
 
 
 def read_card(folder: Path) -> ModelCard:
-    """Read what must be known besides the weights."""
-    content = read_json(folder / "model.json")
-    try:
-        card = ModelCard(**{field: content[field] for field in ModelCard.__dataclass_fields__})
-    except (KeyError, TypeError) as error:
-        raise PipelineError(f"{folder / 'model.json'} is no description of a model: {error} is missing.") from error
+    """Read what must be known besides the weights to build a model again."""
+    path = folder / "model.json"
+    card = _validate(ModelCard, read_json(path), path)
     if card.architecture not in ARCHITECTURES:
         raise PipelineError(
-            f"{folder / 'model.json'}: architecture must be one of {', '.join(ARCHITECTURES)}. "
-            f"Got {card.architecture!r}."
+            f"{path}: architecture must be one of {', '.join(ARCHITECTURES)}. Got {card.architecture!r}."
         )
     return card
+
+
+def read_conditions(folder: Path) -> Conditions:
+    """Read what the last bits of a model's probabilities depend on besides."""
+    path = folder / "model.json"
+    content = read_json(path)
+    return _validate(Conditions, content.get("conditions") if isinstance(content, dict) else content, path)
+
+
+def _validate(part: type[Part], content: object, path: Path) -> Part:
+    try:
+        return TypeAdapter(part).validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        location = "".join(f"{place}: " for place in first["loc"])
+        raise PipelineError(
+            f"{path} is no description of a model: {location}{first['msg']}. Remove it and run `dvc repro`."
+        ) from error
 
 
 def read_contents(folder: Path) -> dict[str, Any]:

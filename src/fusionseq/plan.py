@@ -1,6 +1,6 @@
 """What an experiment would take, before any of it is done: `python -m fusionseq.plan [PROFILE [SECTION.KEY=VALUE …]]`.
 
-Of downloads only names and sizes are asked for, and of a dataset its card; time is estimated from a moment's measurement.
+Of downloads only names and sizes are asked for, and of a dataset its card. Time is estimated from a measurement.
 """
 
 import argparse
@@ -12,6 +12,7 @@ from pathlib import Path
 from fusionseq.catalog import BACKBONES
 from fusionseq.checksums import Checksums
 from fusionseq.console import run_checked
+from fusionseq.datasets import EncodedImage
 from fusionseq.errors import PipelineError
 from fusionseq.params import Params, parse_params, read_params
 from fusionseq.paths import Paths
@@ -62,8 +63,9 @@ def find_images(params: Params, paths: Paths) -> Images:
         return Images(load_image_folder(folder, data.labels).num_images, sum(sizes), ())
     from fusionseq.datasets.digits import load_digits
 
-    contents = [image.content for image in load_digits(data.num_classes, data.images_per_class).images]
-    return Images(len(contents), sum(map(len, contents)), ())
+    dataset = load_digits(data.num_classes, data.images_per_class)
+    num_bytes = sum(len(image.content) for image in dataset.images if isinstance(image, EncodedImage))
+    return Images(dataset.num_images, num_bytes, ())
 
 
 def find_weights(params: Params, paths: Paths) -> tuple[Download, ...]:

@@ -1,67 +1,174 @@
-"""Classify images with a trained model: `python -m fusionseq.predict MODEL IMAGE...`."""
+"""Classify images with a trained model: `python -m fusionseq.predict MODEL IMAGE_OR_FOLDER...`.
+
+The probabilities are those that the pipeline itself predicts for the same image, bit for bit on the same machine.
+"""
 
 import argparse
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
+from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fusionseq.console import run_checked
-from fusionseq.errors import PipelineError
-from fusionseq.model_files import build_model, read_card, read_model_weights
-from fusionseq.preprocessing import decode_image
+from fusionseq.artifacts import write_table
+from fusionseq.console import logger, run_checked, track
+from fusionseq.errors import BadImageError, PipelineError
+from fusionseq.image_files import find_images, read_image
+from fusionseq.preprocessing import Preprocessed, preprocess_images
+
+if TYPE_CHECKING:
+    from fusionseq.prediction import CutModel
+
+OnBadImage = Literal["error", "skip"]
 
 
-def predict(folder: Path, images: list[Path]) -> tuple[list[str], NDArray[np.float32]]:
-    """Classify images with a trained model, built whole.
+def predict(
+    folder: Path, paths: Sequence[Path], on_bad_image: OnBadImage
+) -> tuple[tuple[str, ...], Iterator[tuple[Path, NDArray[np.float32]]]]:
+    """Load a trained model, and classify images with it, a batch at a time.
 
     Parameters
     ----------
     folder
         A trained model, such as data/models/fusion/0.
-    images
+    paths
         Image files.
+    on_bad_image
+        Whether an image that cannot be decoded stops everything, or is left out and named on standard error.
 
     Returns
     -------
     class_names
         Names of the classes.
-    probabilities
-        float32 of shape (len(images), num_classes).
+    predictions
+        Each image and its probabilities, of shape (num_classes,), computed as they are asked for.
 
     Raises
     ------
     PipelineError
-        The folder holds no model, or a file no image.
+        The model, an image or, in the end, each of the images cannot be read.
     """
-    card = read_card(folder)
-    pixels = np.stack([decode_image(_read(image), card.image_size, str(image)) for image in images])
+    # TensorFlow takes seconds to import.
+    from fusionseq.model_files import build_model, read_card, read_conditions, read_model_weights
+    from fusionseq.prediction import CutModel
+    from fusionseq.runtime import configure_runtime
+
+    card, conditions = read_card(folder), read_conditions(folder)
+    configure_runtime(conditions.threads, conditions.precision, conditions.deterministic)
     model = build_model(card)
     read_model_weights(folder, model)
-    return list(card.class_names), model.predict(pixels, verbose=0)
+    cut_model = CutModel(model, card.first_trained_layer, conditions.cut_dtype)
+    return card.class_names, _predict_batches(cut_model, _decode(paths, card.image_size, on_bad_image), len(paths))
 
 
-def _read(image: Path) -> bytes:
+def _predict_batches(
+    cut_model: "CutModel", images: Iterator[tuple[Path, NDArray[np.uint8]]], num_files: int
+) -> Iterator[tuple[Path, NDArray[np.float32]]]:
+    from fusionseq.forward import BATCH_SIZE
+
+    num_good = 0
+    while batch := list(islice(images, BATCH_SIZE)):
+        num_good += len(batch)
+        paths, pixels = zip(*batch, strict=True)
+        yield from zip(paths, cut_model.predict_images(np.stack(pixels)), strict=True)
+    if not num_good:
+        raise PipelineError("no image is left that can be decoded; name others.")
+    logger.info("predict: %d images, %d left out", num_good, num_files - num_good)
+
+
+def _decode(
+    paths: Sequence[Path], image_size: int, on_bad_image: OnBadImage
+) -> Iterator[tuple[Path, NDArray[np.uint8]]]:
+    unread: dict[Path, BadImageError] = {}
+
+    def read(path: Path) -> bytes:
+        try:
+            return read_image(path, str(path))
+        except BadImageError as error:
+            unread[path] = error
+            return b""
+
+    decoded = preprocess_images(map(read, paths), map(str, paths), image_size)
+    for path, of_path in zip(paths, track(decoded, "predict", len(paths)), strict=True):
+        image = unread.pop(path, of_path)
+        if isinstance(image, Preprocessed):
+            yield path, image.pixels
+            continue
+        name = str(path).replace("\n", "\\n")
+        if on_bad_image == "error":
+            raise PipelineError(
+                f"{name}: is not an image that can be decoded ({image.reason}); repair or remove it, or add "
+                "--on-bad-image skip."
+            ) from image
+        print(f"{name}: left out ({image.reason}).", file=sys.stderr)
+
+
+def write_predictions(
+    folder: Path, named: Sequence[Path], output: Path | None, on_bad_image: OnBadImage, standard_output: BinaryIO
+) -> None:
+    """Classify images, and write the predicted class and all probabilities of each as CSV, whole or not at all."""
+    if not os.access(folder / "model.json", os.R_OK):
+        raise PipelineError(
+            f"{folder} holds no model.json that can be read; name the folder of a trained model, such as "
+            "data/models/fusion/0, which `dvc repro` makes."
+        )
+    if output is not None and output.is_dir():
+        raise PipelineError(f"{output} is a folder; name a file after --output.")
+    class_names, predictions = predict(folder, find_images(named), on_bad_image)
+    from fusionseq.tables import format_exactly
+
+    rows = ((path, class_names[values.argmax()], *format_exactly(values)) for path, values in predictions)
     try:
-        return image.read_bytes()
+        with TemporaryDirectory() as temporary:
+            table = output or Path(temporary, "predictions.csv")
+            write_table(table, ("image", "predicted", *class_names), rows)
+            if output is None:
+                with table.open("rb") as file:
+                    shutil.copyfileobj(file, standard_output)
+                standard_output.flush()
     except OSError as error:
-        raise PipelineError(f"{image}: cannot be read ({error.strerror}); name an image file.") from error
+        raise PipelineError(
+            f"{output or 'standard output'} cannot be written ({error.strerror}); name another file after --output."
+        ) from error
 
 
 def main() -> None:
-    """Print the most probable class of each image, and its probability."""
-    parser = argparse.ArgumentParser(description="Classify images with a trained model.")
+    """Classify the images that the command line names."""
+    parser = argparse.ArgumentParser(
+        prog="python -m fusionseq.predict",
+        description="Classify images with a trained model, and write the predicted class and all probabilities as CSV.",
+    )
     parser.add_argument("model", type=Path, help="folder of a trained model, such as data/models/fusion/0")
-    parser.add_argument("images", type=Path, nargs="+", metavar="image", help="image file")
+    parser.add_argument(
+        "images", type=Path, nargs="+", metavar="image", help="image, or folder of which every file is classified"
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE", help="where to write; without it, standard output")
+    parser.add_argument(
+        "--on-bad-image",
+        choices=("error", "skip"),
+        default="error",
+        help="stop at a file that is no image (the default), or leave it out and say so",
+    )
     arguments = parser.parse_args()
-
-    def run() -> None:
-        class_names, probabilities = predict(arguments.model, arguments.images)
-        for image, of_image in zip(arguments.images, probabilities, strict=True):
-            print(f"{image}: {class_names[of_image.argmax()]} {of_image.max():.4f}")
-
-    run_checked(run)
+    table = sys.stdout.buffer
+    # Progress and log lines must not get into the table.
+    with redirect_stdout(sys.stderr):
+        run_checked(
+            lambda: write_predictions(
+                arguments.model, arguments.images, arguments.output, arguments.on_bad_image, table
+            )
+        )
 
 
 if __name__ == "__main__":
+    # Who reads standard output may stop before its end, as `head` does.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     main()

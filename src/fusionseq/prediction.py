@@ -1,29 +1,73 @@
-"""Probabilities from trained models."""
+"""Probabilities from trained models, the same bits from images as from what was stored of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-_BATCH_SIZE = 64
+from fusionseq.features import Inputs
+from fusionseq.forward import BATCH_SIZE, compute_batch, narrow
+from fusionseq.models.cutting import get_frozen, get_tail, list_backbones
 
 
-def predict_rows(part: keras.Model, inputs: Sequence[NDArray[Any]], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Predict some images from the activations at the cut, as the whole model does from their pixels.
+class CutModel:
+    """A trained model in the parts that the pipeline computes apart: up to the cut of each backbone, and from there.
 
     Parameters
     ----------
-    part, inputs
-        What computes, and what enters it for all images; see `fusionseq.features.select_fine_tuning`.
-    rows
-        Positions of the images to predict.
-
-    Returns
-    -------
-    NDArray[np.float32]
-        Probabilities of shape (len(rows), num_classes).
+    model
+        The whole model; weights may be loaded into it at any time.
+    first_trained_layers
+        By the name of the backbone.
+    cut_dtype
+        What the model was trained from has between the parts: "float32" or "float16".
     """
-    batches = [rows[start : start + _BATCH_SIZE] for start in range(0, len(rows), _BATCH_SIZE)]
-    return np.concatenate([part.predict_on_batch([values[batch] for values in inputs]) for batch in batches])
+
+    def __init__(self, model: keras.Model, first_trained_layers: Mapping[str, str], cut_dtype: str) -> None:
+        # With the pooled features, which nobody needs here: these are the graphs that stored features come from.
+        self._frozen = {name: get_frozen(model, first_trained_layers[name], name) for name in list_backbones(model)}
+        self._tail = get_tail(model, first_trained_layers)
+        self._cut_dtype = cut_dtype
+
+    def predict_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Predict images.
+
+        Parameters
+        ----------
+        images
+            uint8 of shape (num_images, image_size, image_size, 3), RGB; at most `fusionseq.forward.BATCH_SIZE`.
+
+        Returns
+        -------
+        NDArray[np.float32]
+            Probabilities of shape (num_images, num_classes).
+        """
+        outputs = [compute_batch(frozen, images)["cut"] for frozen in self._frozen.values()]
+        return self._predict_cuts([narrow(values, self._cut_dtype) for values in outputs])
+
+    def predict_rows(self, inputs: Inputs, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Predict some images of a dataset, from stored features where there are any.
+
+        Parameters
+        ----------
+        inputs
+            Features of all images, or the images.
+        rows
+            Positions of the images to predict.
+
+        Returns
+        -------
+        NDArray[np.float32]
+            Probabilities of shape (len(rows), num_classes).
+        """
+        batches = [rows[start : start + BATCH_SIZE] for start in range(0, len(rows), BATCH_SIZE)]
+        if isinstance(inputs, Mapping):
+            cuts = [inputs[name].cut for name in self._frozen]
+            return np.concatenate([self._predict_cuts([values[batch] for values in cuts]) for batch in batches])
+        return np.concatenate([self.predict_images(inputs[batch]) for batch in batches])
+
+    def _predict_cuts(self, cuts: list[NDArray[Any]]) -> NDArray[np.float32]:
+        probabilities: NDArray[np.float32] = compute_batch(self._tail, cuts)
+        return probabilities

@@ -121,7 +121,7 @@ def number(value: object) -> Latex:
 
 
 def significant(value: object, prefix: str = "") -> Latex:
-    """Write a measurement to three digits, in thousandths ("milli"), millions ("mega") or billions ("giga") of its unit."""
+    """Write a measurement to three digits, in "milli", "mega" or "giga" of its unit if told to."""
     real = _check_real(value) / _PREFIXES[prefix]
     exponent = int(f"{real:.2e}".partition("e")[2])
     return _mark_sign(f"{real:,.{max(0, 2 - exponent)}f}".replace(",", "{,}"))

@@ -51,7 +51,8 @@ def read_weights(path: Path, model: keras.Model) -> None:
             # Of what Keras has to say, the error below tells enough.
             warnings.simplefilter("ignore", UserWarning)
             model.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
+    # RuntimeError is what h5py makes of most damage within a file.
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise PipelineError(f"{path} does not fit {model.name}, or is damaged: {reason}") from error
 

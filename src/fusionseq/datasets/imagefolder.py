@@ -11,9 +11,8 @@ from pathlib import Path, PurePosixPath
 
 from fusionseq.datasets import Dataset, EncodedImage
 from fusionseq.errors import BadImageError, PipelineError
+from fusionseq.image_files import read_image
 
-# A photograph has a few million bytes. What has more than this would only fill the memory.
-_MAX_BYTES = 2**28
 # What file managers leave behind; hidden files are left out as well.
 _NOT_LOOKED_AT = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
 _COLUMNS = ("path", "label")
@@ -161,18 +160,6 @@ def _read_images(
     labels = {name: label for label, name in enumerate(class_names)}
     for name, class_name in pairs:
         try:
-            yield EncodedImage(name, labels[class_name], _read(folder / name, name), subset="")
+            yield EncodedImage(name, labels[class_name], read_image(folder / name, name), subset="")
         except BadImageError as error:
             yield error
-
-
-def _read(path: Path, name: str) -> bytes:
-    try:
-        # A pipe or a device would be read for ever.
-        if path.exists() and not path.is_file():
-            raise BadImageError(name, "not a regular file")
-        if path.stat().st_size > _MAX_BYTES:
-            raise BadImageError(name, f"more than {_MAX_BYTES >> 20} MiB")
-        return path.read_bytes()
-    except OSError as error:
-        raise BadImageError(name, (error.strerror or str(error)).lower()) from error

@@ -1,4 +1,4 @@
-"""Put pretrained weights into backbones."""
+"""Backbones that are to hold pretrained weights."""
 
 from collections.abc import Mapping
 
@@ -11,10 +11,23 @@ from fusionseq.errors import PipelineError
 from fusionseq.models.backbones import build_backbone
 
 
-def build_pretrained(name: str, weights: Mapping[str, NDArray[np.float16]]) -> keras.Model:
-    """Build one backbone with given weights.
+def build_untrained(name: str) -> keras.Model:
+    """Build one backbone, with weights that are yet to be loaded.
 
     The size of its input is the smallest: weights do not depend on it.
+
+    Parameters
+    ----------
+    name
+        A key of `fusionseq.catalog.BACKBONES`.
+    """
+    side = BACKBONES[name].stride
+    image = keras.Input((side, side, 3), dtype="uint8", name="image")
+    return keras.Model(image, build_backbone(name, image), name=name)
+
+
+def build_pretrained(name: str, weights: Mapping[str, NDArray[np.float16]]) -> keras.Model:
+    """Build one backbone with given weights.
 
     Parameters
     ----------
@@ -28,9 +41,7 @@ def build_pretrained(name: str, weights: Mapping[str, NDArray[np.float16]]) -> k
     PipelineError
         An array is missing or has another shape.
     """
-    side = BACKBONES[name].stride
-    image = keras.Input((side, side, 3), dtype="uint8", name="image")
-    backbone = keras.Model(image, build_backbone(name, image), name=name)
+    backbone = build_untrained(name)
     for variable in backbone.variables:
         key = f"{name}/{variable.path}"
         if key not in weights or weights[key].shape != tuple(variable.shape):

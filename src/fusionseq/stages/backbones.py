@@ -4,21 +4,23 @@ Source: the source paper, Section 6.
 """
 
 from fusionseq.artifacts import write_json
-from fusionseq.catalog import BACKBONES
+from fusionseq.checksums import Checksums
 from fusionseq.console import logger, run_stage
-from fusionseq.models.weights import build_pretrained
 from fusionseq.params import Params
 from fusionseq.paths import Paths
-from fusionseq.weight_files import read_embedded, write_weights
+from fusionseq.pretrained import open_pretrained
+from fusionseq.weight_files import write_weights
 
 
 def backbones(params: Params, paths: Paths) -> None:
     """Turn pretrained weights into one file for each backbone."""
-    weights, record = read_embedded(paths.embedded_weights, paths.embedded_record, params.weights.sha256)
-    for name in BACKBONES:
-        write_weights(paths.backbones / f"{name}.weights.h5", build_pretrained(name, weights))
-    write_json(paths.backbone_record, record)
-    logger.info("backbones: %s from %s", ", ".join(BACKBONES), params.weights.source)
+    pretrained = open_pretrained(
+        params.weights, paths.embedded_weights, paths.embedded_record, paths.downloads, Checksums(paths.checksums)
+    )
+    for name, model in pretrained.models.items():
+        write_weights(paths.backbones / f"{name}.weights.h5", model)
+    write_json(paths.backbone_record, pretrained.record)
+    logger.info("backbones: %s from %s", ", ".join(pretrained.models), params.weights.source)
 
 
 if __name__ == "__main__":

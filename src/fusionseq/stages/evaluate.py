@@ -7,13 +7,19 @@ from fusionseq.artifacts import read_subsets, write_json, write_table
 from fusionseq.console import logger, run_stage, track
 from fusionseq.evaluation import evaluate_probabilities
 from fusionseq.feature_files import read_inputs
-from fusionseq.features import select_fine_tuning
-from fusionseq.model_files import build_model, read_card, read_contents, read_history, read_model_weights
+from fusionseq.model_files import (
+    build_model,
+    read_card,
+    read_conditions,
+    read_contents,
+    read_history,
+    read_model_weights,
+)
 from fusionseq.models.architectures import ARCHITECTURES
 from fusionseq.models.cutting import list_backbones
 from fusionseq.params import Params
 from fusionseq.paths import Paths
-from fusionseq.prediction import predict_rows
+from fusionseq.prediction import CutModel
 from fusionseq.runtime import configure_runtime
 from fusionseq.statistics import Run, build_metrics, build_statistics
 from fusionseq.tables import PREDICTION_COLUMNS, tabulate_predictions, tabulate_probabilities
@@ -33,10 +39,10 @@ def evaluate(params: Params, paths: Paths) -> None:
         card = read_card(folders[0])
         model = build_model(card)
         inputs = read_inputs(paths.features, paths.processed, list_backbones(model))
-        part, arrays = select_fine_tuning(model, card.first_trained_layer, inputs)
+        cut_model = CutModel(model, card.first_trained_layer, read_conditions(folders[0]).cut_dtype)
         for seed, folder in zip(params.seeds, track(folders, f"evaluate {name}", len(folders)), strict=True):
             read_model_weights(folder, model)
-            probabilities = predict_rows(part, arrays, rows)
+            probabilities = cut_model.predict_rows(inputs, rows)
             of_model.append(Run(seed, probabilities, evaluate_probabilities(y_true, probabilities)))
         contents[name] = read_contents(folders[0])
         write_table(paths.history(name), *read_history(folders))

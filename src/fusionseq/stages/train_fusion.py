@@ -6,7 +6,7 @@ Source: the source paper, Sections 6 and 8.
 from fusionseq.artifacts import read_subsets
 from fusionseq.console import choose_verbosity, logger, run_stage
 from fusionseq.feature_files import read_inputs
-from fusionseq.model_files import ModelCard, write_model
+from fusionseq.model_files import Conditions, ModelCard, write_model
 from fusionseq.models.cutting import list_backbones
 from fusionseq.models.fusion import build_fusion
 from fusionseq.params import Params
@@ -34,7 +34,8 @@ def train_fusion(params: Params, paths: Paths, seed: int) -> None:
         execution = Execution(runtime.jit_compile, num_devices, stream_batches, choose_verbosity())
         history = train_model(model, inputs, subsets, cuts, params.training, seed, execution, progress)
     card = ModelCard("fusion", seed, params.image_size, subsets.class_names, head.units, head.dropout, cuts)
-    write_model(paths.model("fusion", seed), card, model, history)
+    conditions = Conditions.of_training(runtime, inputs)
+    write_model(paths.model("fusion", seed), card, conditions, model, history)
     progress.clear()
     logger.info("train_fusion: seed %d, validation accuracy %.4f", seed, history[-1].validation_accuracy)
 

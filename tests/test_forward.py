@@ -1,0 +1,40 @@
+import keras
+import numpy as np
+import pytest
+from conftest import CUTS, Experiment
+
+from fusionseq.errors import PipelineError
+from fusionseq.forward import BATCH_SIZE, compute_batch, narrow
+from fusionseq.models.cutting import get_frozen
+
+
+def test_an_image_gets_the_same_bits_whatever_is_beside_it(experiment: Experiment, sequential: keras.Model) -> None:
+    frozen = get_frozen(sequential, CUTS["mobilenetv2"], "mobilenetv2")
+    together = compute_batch(frozen, experiment.images)
+    assert set(together) == {"cut", "pooled"}
+    for rows in ([7], [19, 0], list(reversed(range(20))), [3] * BATCH_SIZE):
+        for kind, values in compute_batch(frozen, experiment.images[rows]).items():
+            np.testing.assert_array_equal(values, together[kind][rows])
+    assert np.ptp(together["pooled"], axis=0).max() > 0
+
+
+def test_several_inputs_are_filled_up_alike() -> None:
+    first, second = keras.Input((2,)), keras.Input((3,))
+    added = keras.layers.Concatenate()([first, second])
+    values = [np.arange(8, dtype=np.float32).reshape(4, 2), -np.arange(12, dtype=np.float32).reshape(4, 3)]
+    np.testing.assert_array_equal(
+        compute_batch(keras.Model([first, second], added), values), np.concatenate(values, axis=1)
+    )
+
+
+def test_more_than_a_batch_is_refused(experiment: Experiment, sequential: keras.Model) -> None:
+    with pytest.raises(ValueError, match="negative"):
+        compute_batch(sequential, experiment.images[np.zeros(BATCH_SIZE + 1, np.int64)])
+
+
+def test_activations_become_what_is_stored() -> None:
+    values = np.array([1 / 3, 65504.0], dtype=np.float32)
+    assert narrow(values, "float32").tobytes() == values.tobytes()
+    assert narrow(values, "float16").tobytes() == values.astype(np.float16).tobytes()
+    with pytest.raises(PipelineError, match=r"too large for float16; set features\.dtype"):
+        narrow(np.array([1e5], dtype=np.float32), "float16")
