@@ -1,5 +1,6 @@
 """The real `dvc repro`, in a temporary clone, on a dozen images of 32 pixels with one epoch a phase."""
 
+import csv
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 
@@ -119,13 +121,39 @@ def test_bad_parameters_stop_a_stage_with_one_line(clone: Path, old: str, new: s
     assert run(clone, "git", "status", "--porcelain") == ""
 
 
-def test_a_model_classifies_image_files(clone: Path) -> None:
+def test_a_model_classifies_images_as_the_pipeline_does(clone: Path) -> None:
     raw = clone / "data" / "raw"
-    size = int((raw / "images.csv").read_text(encoding="utf-8").splitlines()[1].split(",")[4])
-    image = clone / "digit.png"
-    image.write_bytes((raw / "images.bin").read_bytes()[:size])
-    output = run(clone, sys.executable, "-m", "fusionseq.predict", "data/models/fusion/7", "digit.png", "digit.png")
-    lines = [line for line in output.splitlines() if line.startswith("digit.png: ")]
-    assert len(lines) == 2
-    assert re.fullmatch(r"digit\.png: [01] [01]\.\d{4}", lines[0])
-    image.unlink()
+    with (raw / "images.csv").open(encoding="utf-8") as file:
+        places = {row["image"]: (int(row["offset"]), int(row["size"])) for row in csv.DictReader(file)}
+    content = (raw / "images.bin").read_bytes()
+    with (clone / "reports" / "probabilities" / "fusion.csv").open(encoding="utf-8") as file:
+        expected = {row["image"]: (row["0"], row["1"]) for row in csv.DictReader(file)}
+    folder = clone / "digits"
+    folder.mkdir()
+    for name in expected:
+        offset, size = places[name]
+        (folder / name).write_bytes(content[offset : offset + size])
+    run(clone, sys.executable, "-m", "fusionseq.predict", "data/models/fusion/7", "digits", "--output", "out.csv")
+    with (clone / "out.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {Path(row["image"]).name: (row["0"], row["1"]) for row in rows} == expected
+    shutil.rmtree(folder)
+    (clone / "out.csv").unlink()
+
+
+def test_a_changed_folder_of_images_runs_from_the_fetch(clone: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "my {photos} & #1 ~ 50%"
+    for label in ("a", "b"):
+        (folder / label).mkdir(parents=True)
+        for row in range(6):
+            Image.new("RGB", (20, 20), (40 * row, 100, 200 if label == "a" else 0)).save(folder / label / f"{row}.png")
+    before = (clone / "params.yaml").read_text(encoding="utf-8")
+    run(clone, sys.executable, "-m", "fusionseq.profile", "imagefolder", f"data.path={folder}", "image_size=32")
+    run(clone, "dvc", "repro", "preprocess")
+    assert not {"fetch", "preprocess"} & set(stages_to_run(clone))
+    Image.new("RGB", (20, 20), "red").save(folder / "a" / "7.png")
+    assert stages_to_run(clone)[0] == "fetch"
+    run(clone, "dvc", "repro", "preprocess")
+    assert "a/7.png" in (clone / "data" / "processed" / "images.csv").read_text(encoding="utf-8")
+    (clone / "params.yaml").write_text(before, encoding="utf-8")
+    run(clone, "git", "checkout", "dvc.lock")
