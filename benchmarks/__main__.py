@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
+
 from benchmarks.clone import cloning
 from benchmarks.features import measure_features
 from benchmarks.float16 import measure_float16
@@ -35,7 +37,7 @@ def describe_machine() -> dict[str, str | int]:
         "cores": os.cpu_count() or 1,
         "threads": THREADS,
         "python": platform.python_version(),
-        "tensorflow": version("tensorflow-cpu"),
+        "tensorflow": tf.__version__,
         "keras": version("keras"),
     }
 

@@ -6,6 +6,7 @@ import re
 import resource
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -184,27 +185,28 @@ def test_patience_is_bounded() -> None:
     assert 30 < sum(pauses) < 300
 
 
-@pytest.fixture
+@contextmanager
 def small_disk() -> Iterator[None]:
     """No file of this process grows beyond 200,000 bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.usefixtures("small_disk")
-def test_full_disk_is_one_line(server: FileServer, path: Path, clock: Clock) -> None:
-    with pytest.raises(PipelineError) as caught:
+def test_full_disk_is_one_line_and_what_arrived_is_kept(server: FileServer, path: Path, clock: Clock) -> None:
+    with small_disk(), pytest.raises(PipelineError) as caught:
         download(server.url("x.h5"), path, pass_all, SETTING, clock.be_patient(3))
     assert str(caught.value) == (
         f"{path.parent} cannot be written: File too large. Make room or mend its permissions; the next run goes on "
         f"with what has arrived."
     )
     assert len(server.requests) == 1
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     download(server.url("x.h5"), path, pass_all, SETTING, clock.be_patient(1))
     assert path.read_bytes() == CONTENT
+    assert "Range" in server.requests[1].headers
 
 
 def test_folder_that_cannot_be_made_is_one_line(server: FileServer, path: Path) -> None:
@@ -240,16 +242,17 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize("size", ["known", "unknown"])
+@pytest.mark.parametrize(("size", "last"), [("known", "300.0/300.0 kB"), ("unknown", "300.0/? kB")])
 def test_progress_in_a_terminal_is_a_bar(
-    server: FileServer, path: Path, monkeypatch: pytest.MonkeyPatch, size: str
+    server: FileServer, path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, size: str, last: str
 ) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
     server.compresses = size == "unknown"
-    download(server.url("x.h5"), path, pass_all, SETTING)
+    server.script.append(Cut(200_000))
+    download(server.url("x.h5"), path, pass_all, SETTING, clock.be_patient(2))
     assert "x.h5" in terminal.getvalue()
-    assert ("300.0/300.0 kB" if size == "known" else "300.0/? kB") in terminal.getvalue()
+    assert last in terminal.getvalue()
 
 
 @pytest.mark.parametrize("total", [None, 3_000_000])

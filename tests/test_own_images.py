@@ -77,7 +77,7 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> Paths:
     root = tmp_path_factory.mktemp("own")
     for name in ("paper", "pretraining"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("report.*f", "scratch"))
-    for file in ("params.yaml", "requirements.txt"):
+    for file in ("params.yaml", "requirements.txt", "requirements-gpu.txt"):
         shutil.copy(ROOT / file, root / file)
     (root / "src").mkdir()
     (root / "src" / "code.py").write_text("", encoding="utf-8")

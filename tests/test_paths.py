@@ -45,7 +45,16 @@ def test_model_has_a_folder_of_its_own_for_each_seed(tmp_path: Path) -> None:
 
 def test_hand_written_files_are_there() -> None:
     paths = Paths(Path(__file__).parents[1])
-    for path in (paths.params, paths.code, paths.requirements, paths.template, paths.published, paths.embedded_recipe):
+    for path in (
+        paths.params,
+        paths.code,
+        paths.requirements,
+        paths.gpu_requirements,
+        paths.profiles,
+        paths.template,
+        paths.published,
+        paths.embedded_recipe,
+    ):
         assert path.exists(), path
     assert paths.benchmark.exists()
 

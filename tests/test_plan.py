@@ -61,7 +61,8 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> Paths:
     root = tmp_path_factory.mktemp("paper")
     for name in ("paper", "pretraining", "profiles"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("report.*f", "scratch"))
-    shutil.copy(ROOT / "requirements.txt", root / "requirements.txt")
+    for name in ("requirements.txt", "requirements-gpu.txt"):
+        shutil.copy(ROOT / name, root / name)
     shutil.copy(ROOT / "profiles" / "default.yaml", root / "params.yaml")
     (root / "src").mkdir()
     (root / "src" / "code.py").write_text("", encoding="utf-8")

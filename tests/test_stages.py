@@ -50,7 +50,7 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> Paths:
         shutil.copytree(
             ROOT / folder, root / folder, ignore=shutil.ignore_patterns("report.*f", "__pycache__", "scratch")
         )
-    for file in ("params.yaml", "requirements.txt"):
+    for file in ("params.yaml", "requirements.txt", "requirements-gpu.txt"):
         shutil.copy(ROOT / file, root / file)
     (root / "benchmarks").mkdir()
     shutil.copy(Path(__file__).parent / "benchmark.json", root / "benchmarks" / "results.json")

@@ -134,13 +134,21 @@ def test_changed_file_is_noticed_where_the_server_does_not(
     assert ranges(server)[2] is None
 
 
-def test_part_in_another_place_than_asked_for_is_refused(server: FileServer, part: PartialFile) -> None:
+@pytest.mark.parametrize("content_range", ["bytes 0-299999/300000", "bytes {arrived}-299999/300001", "all", ""])
+def test_part_that_does_not_fit_is_refused(server: FileServer, part: PartialFile, content_range: str) -> None:
     break_off(server, part)
-    reply = Reply(206, {"Content-Range": "bytes 0-299999/300000", **server.describe_version(CONTENT)}, CONTENT)
-    server.script.append(reply)
+    headers = {"Content-Range": content_range.format(arrived=part.size), **server.describe_version(CONTENT)}
+    server.script.append(Reply(206, headers, CONTENT[part.size :]))
     with pytest.raises(PassingError, match="cannot continue the file"):
         ask(server, part)
     assert part.size == 0
+
+
+def test_part_without_what_was_known_before_is_taken(server: FileServer, part: PartialFile) -> None:
+    break_off(server, part)
+    server.script.append(Reply(206, {"Content-Range": f"bytes {part.size}-299999/*"}, CONTENT[part.size :]))
+    ask(server, part)
+    assert part.path.read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("validators", ["weak", "none"])
@@ -266,7 +274,10 @@ def test_secrets_in_an_address_are_used_and_not_shown(server: FileServer, part: 
         assert b"s3cret" not in file.read_bytes()
 
 
-def test_secrets_are_hidden_in_what_is_no_address() -> None:
+def test_secrets_are_hidden_in_what_is_no_address(part: PartialFile) -> None:
+    with pytest.raises(PipelineError, match="No host supplied") as caught:
+        transfer("http:///x.h5?signature=s3cret", part, SETTING, TIMEOUT)
+    assert "s3cret" not in str(caught.value)
     assert hide_secrets("http://a:b@[::1/x?k=v#f") == "http://[::1/x"
     assert hide_secrets("http://files.example/a@b.h5") == "http://files.example/a@b.h5"
 

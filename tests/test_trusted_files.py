@@ -86,6 +86,17 @@ def test_damaged_file_is_removed_and_fetched_anew_by_the_next_run(place: Place) 
     assert place.fetch().sha256 == SHA256
 
 
+def test_file_that_cannot_be_read_is_one_line(place: Place) -> None:
+    place.path.parent.mkdir(parents=True)
+    # A file whose first byte nobody can read.
+    place.path.symlink_to("/proc/self/mem")
+    with pytest.raises(
+        PipelineError, match=rf"^{place.path} cannot be read: Input/output error\. The file was removed"
+    ):
+        place.fetch()
+    assert place.fetch().sha256 == SHA256
+
+
 def test_file_that_changed_at_its_source_is_refused(place: Place) -> None:
     Checksums(place.checksums).check(NAME, "0" * 64)
     before = place.checksums.read_bytes()

@@ -121,6 +121,7 @@ def write_inputs(root: Path) -> Paths:
         (paths.skipped, "image,reason\n"),
         (paths.duplicates, json.dumps(dict.fromkeys(DUPLICATES, 0))),
         (paths.requirements, "numpy"),
+        (paths.gpu_requirements, "numpy"),
         (paths.code / "code.py", ""),
         (paths.raw / "images.bin", "x"),
         *((of_model(name), "x") for name in statistics["models"] for of_model in (paths.history, paths.predictions)),

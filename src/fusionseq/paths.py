@@ -37,6 +37,11 @@ class Paths:
         return self.root / "requirements.txt"
 
     @property
+    def gpu_requirements(self) -> Path:
+        """The same for a GPU."""
+        return self.root / "requirements-gpu.txt"
+
+    @property
     def embedded_recipe(self) -> Path:
         """How the shipped backbones are to be made."""
         return self.root / "pretraining" / "params.yaml"

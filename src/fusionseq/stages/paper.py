@@ -43,7 +43,7 @@ def paper(params: Params, paths: Paths) -> None:
             "digests": {
                 "code": compute_digest(paths.root, [paths.code]),
                 "parameters": compute_digest(paths.root, [paths.params]),
-                "environment": compute_digest(paths.root, [paths.requirements]),
+                "environment": compute_digest(paths.root, [paths.requirements, paths.gpu_requirements]),
                 "data": compute_digest(paths.root, [paths.raw]),
                 "timings": compute_digest(paths.root, [paths.benchmark]),
                 "results": compute_digest(paths.root, [paths.metrics, paths.statistics, *results]),
