@@ -32,8 +32,11 @@ class UnfinishedImages:
     """
 
     def __init__(self, scratch: Path, raw: RawImages, image_size: int) -> None:
-        key = json.dumps([image_size, raw.names, raw.digests]).encode()
-        self._folder = scratch / f"preprocess-{hashlib.sha256(key).hexdigest()[:16]}"
+        key = hashlib.sha256(str(image_size).encode())
+        # One by one: together they would be the largest thing in memory.
+        for named in zip(raw.names, raw.digests, strict=True):
+            key.update(json.dumps(named).encode())
+        self._folder = scratch / f"preprocess-{key.hexdigest()[:16]}"
         self._raw = raw
         self._shape = (len(raw), image_size, image_size, 3)
         self._rows = self._read_rows()
@@ -88,10 +91,9 @@ class UnfinishedImages:
 
     def _finish(self, partial: Path, folder: Path) -> list[str]:
         raw = self._raw
-        columns = (raw.names, raw.labels, raw.subsets, raw.digests, self._rows)
-        entries = list(zip(*columns, strict=True))
-        rows = [(*entry, perceptual_hash) for *entry, (perceptual_hash, reason) in entries if not reason]
-        skipped = [(name, reason) for name, *_, (_, reason) in entries if reason]
+        entries = zip(raw.names, raw.labels, raw.subsets, raw.digests, self._rows, strict=True)
+        rows = ((*entry, perceptual_hash) for *entry, (perceptual_hash, reason) in entries if not reason)
+        skipped = [(name, reason) for name, (_, reason) in zip(raw.names, self._rows, strict=True) if reason]
         write_processed_images(folder, partial, raw.class_names, rows, skipped)
         shutil.rmtree(self._folder, ignore_errors=True)
         return [name for name, _ in skipped]
