@@ -29,6 +29,7 @@ reproduce: $(VENV)/installed $(if $(PROFILE)$(SET),profile) latex ## Run the pip
 	@echo "paper/report.pdf is up to date."
 
 profile: $(VENV)/installed ## Apply a profile alone (PROFILE=imagefolder SET="data.path=/my images")
+	@[ -n "$(PROFILE)" ] || { echo "error: SET is an edit of a profile; name one, as in PROFILE=default." >&2; exit 1; }
 	python -m fusionseq.profile $(PROFILE) $${SET:+"$$SET"}
 
 test: $(VENV)/installed latex ## Run the test suite

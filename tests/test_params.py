@@ -86,7 +86,7 @@ def test_values_arrive_where_they_belong(params_content: dict[str, Any], tmp_pat
         ("image_size", "48", "image_size: "),
         ("image_size", 48.0, "image_size: "),
         ("weights", "imagenet", "weights must be a section with keys of its own"),
-        ("weights.source", "imagenet", "weights.address is missing"),
+        ("weights.source", "imagenet", "weights.sha256 is not a parameter; remove it or mend its name. (1 more)"),
         ("weights.source", "torchvision", "weights.source must be one of embedded, imagenet. Got 'torchvision'."),
         ("data.path", "elsewhere.txt", "data.path: "),
         ("data.on_bad_image", "ignore", "data.on_bad_image: "),
@@ -155,10 +155,14 @@ def test_nothing_has_a_default(params_content: dict[str, Any], location: str) ->
 def test_first_of_several_errors_is_named_and_the_others_counted(params_content: dict[str, Any]) -> None:
     change(params_content, "head.units", 0)
     change(params_content, "runtime.threads", 0)
-    change(params_content, "extra", 0)
     message = read_error(params_content)
     assert "head.units" in message
-    assert message.endswith("(2 more)")
+    assert message.endswith("(1 more)")
+
+
+def test_a_mistyped_key_is_named_rather_than_the_one_that_it_leaves_missing(params_content: dict[str, Any]) -> None:
+    params_content["head"]["unitz"] = params_content["head"].pop("units")
+    assert "head.unitz is not a parameter; remove it or mend its name. (1 more)" in read_error(params_content)
 
 
 def test_key_with_a_line_break_stays_in_one_line(params_content: dict[str, Any]) -> None:

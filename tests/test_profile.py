@@ -375,6 +375,27 @@ def test_help_tells_how_to_call_it(folder: Path) -> None:
         assert part in done.stdout
 
 
+def test_a_folder_that_is_not_there_changes_nothing(folder: Path) -> None:
+    before = (folder / "params.yaml").read_bytes()
+    done = run(folder, "imagefolder", f"data.path={folder}/nowhere")
+    assert done.returncode == 1
+    assert f"error: {folder}/nowhere (data.path) is not a folder" in done.stderr
+    assert (folder / "params.yaml").read_bytes() == before
+
+
+def test_a_typo_is_named_before_the_hub_is_asked(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    # Nothing listens there: whoever asks is told of the network.
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.chdir(folder)
+    assert "head.unitz is not a parameter" in fail(monkeypatch, "paper", "head.unitz=3")
+
+
+def test_make_wants_a_profile_for_an_edit(folder: Path) -> None:
+    done = make(folder, *MADE, "profile", "SET=head.units=512")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: SET is an edit of a profile; name one, as in PROFILE=default.\n")
+
+
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run make in a folder, with nothing of a make that may run this."""
     names = {"GPU", "MAKEFLAGS", "MFLAGS", "PROFILE", "SET"}
@@ -391,7 +412,8 @@ MADE = ("--old-file=.venv/installed", "--old-file=.venv-gpu/installed")
 
 @pytest.mark.parametrize("gpu", [[], ["GPU=1"]])
 def test_make_applies_a_profile_with_edits(folder: Path, gpu: list[str]) -> None:
-    path = "/my photos/#1 {x} $HOME $(x) ~ 'it' \"is\" 50% 猫"
+    path = f"{folder}/my photos/#1 {{x}} $HOME $(x) ~ 'it' \"is\" 50% 猫"
+    Path(path).mkdir(parents=True)
     (folder / "src").symlink_to(ROOT / "src")
     done = make(folder, *MADE, "profile", "PROFILE=imagefolder head.units=512", f"SET=data.path={path}", *gpu)
     assert done.returncode == 0, done.stderr

@@ -140,7 +140,8 @@ def validate_params(content: object, file_name: str) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A mistyped key is also a missing one, but the other half of the news tells more.
+        first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
         more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise PipelineError(f"{file_name}: {' '.join(_describe(first).split())}{more}") from error
 

@@ -129,8 +129,8 @@ def describe_plan(params: Params, paths: Paths) -> list[str]:
     ]
     lines += [f"  {what}: {_format_bytes(size)}" for what, size in on_disk.items() if size]
     lines += [
-        f"Time: about {_format_time(needs.seconds)} on this machine, for {needs.operations:.2g} floating-point "
-        f"operations at {needs.rate / 1e9:,.0f} billion a second",
+        f"Time: {_format_time(needs.seconds)} or more of computing on this machine, beside the starts of stages, for "
+        f"{needs.operations:.2g} floating-point operations at {needs.rate / 1e9:,.0f} billion a second",
     ]
     return lines
 

@@ -22,7 +22,7 @@ from fusionseq.artifacts import write_table
 from fusionseq.console import logger, run_checked, track
 from fusionseq.errors import BadImageError, PipelineError
 from fusionseq.image_files import find_images, read_image
-from fusionseq.preprocessing import Preprocessed, preprocess_images
+from fusionseq.preprocessing import resize_images
 
 if TYPE_CHECKING:
     from fusionseq.prediction import CutModel
@@ -96,11 +96,11 @@ def _decode(
             unread[path] = error
             return b""
 
-    decoded = preprocess_images(map(read, paths), map(str, paths), image_size)
+    decoded = resize_images(map(read, paths), map(str, paths), image_size)
     for path, of_path in zip(paths, track(decoded, "predict", len(paths)), strict=True):
         image = unread.pop(path, of_path)
-        if isinstance(image, Preprocessed):
-            yield path, image.pixels
+        if not isinstance(image, BadImageError):
+            yield path, image
             continue
         name = str(path).replace("\n", "\\n")
         if on_bad_image == "error":

@@ -61,15 +61,18 @@ def preprocess_images(
     return map_on_cores(preprocess, zip(contents, names, strict=True))
 
 
-def resize_images(contents: Iterable[bytes], names: Iterable[str], image_size: int) -> Iterator[NDArray[np.uint8]]:
-    """Decode and resize images on all processor cores, in order: pixels alone, as in `Preprocessed`.
+def resize_images(
+    contents: Iterable[bytes], names: Iterable[str], image_size: int
+) -> Iterator[NDArray[np.uint8] | BadImageError]:
+    """Decode and resize images as `preprocess_images` does, for whoever needs the pixels alone."""
 
-    Raises
-    ------
-    BadImageError
-        An image cannot be decoded; those before it have been handed on.
-    """
-    return map_on_cores(lambda named: _resize(decode_image(*named), image_size), zip(contents, names, strict=True))
+    def resize(named: tuple[bytes, str]) -> NDArray[np.uint8] | BadImageError:
+        try:
+            return _resize(decode_image(*named), image_size)
+        except BadImageError as error:
+            return error
+
+    return map_on_cores(resize, zip(contents, names, strict=True))
 
 
 def _resize(image: Image.Image, image_size: int) -> NDArray[np.uint8]:

@@ -20,8 +20,9 @@ from fusionseq.artifacts import write_text
 from fusionseq.console import logger, run_checked
 from fusionseq.errors import PipelineError
 from fusionseq.overlays import Location, put_value, read_value, replace_sections, replace_value, split_edit
-from fusionseq.params import validate_params
+from fusionseq.params import parse_params, validate_params
 from fusionseq.paths import Paths
+from fusionseq.preflight import check
 
 # Text whatever it looks like: a folder may be called "null", a branch "1.0".
 _PATH, _REVISION = ("data", "path"), ("data", "revision")
@@ -63,6 +64,7 @@ def apply_profile(text: str, profile: str, edits: Sequence[str]) -> str:
     for location, value in map(split_edit, edits):
         values[location] = value if location in (_PATH, _REVISION) else read_value(value)
         put_value(content, location, values[location])
+    _check_before_asking(content)
     for location, value in _complete(content.get("data"), values).items():
         values[location] = value
         put_value(content, location, value)
@@ -73,6 +75,13 @@ def apply_profile(text: str, profile: str, edits: Sequence[str]) -> str:
     if not _says(text, content):
         raise PipelineError("params.yaml is laid out in a way that cannot be edited from here; edit it by hand.")
     return text
+
+
+def _check_before_asking(content: dict[str, Any]) -> None:
+    """Refuse what is wrong here before the hub is asked for a commit: a commit in its place stands for any."""
+    data = content.get("data")
+    if isinstance(data, dict) and data.get("source") == "huggingface" and isinstance(data.get("revision"), str):
+        validate_params(content | {"data": data | {"revision": "0" * 40}}, "params.yaml")
 
 
 def _complete(data: object, values: dict[Location, Any]) -> dict[Location, Any]:
@@ -178,6 +187,7 @@ def _run(name: str, edits: Sequence[str], is_dry: bool) -> None:
     elif is_dry:
         logger.info("params.yaml: not changed, only shown")
     else:
+        check(parse_params(after, paths.params.name))
         _write(paths.params, after)
         logger.info("params.yaml: changed to the profile %s; `make reproduce` runs it", name)
 

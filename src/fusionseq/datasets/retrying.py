@@ -36,7 +36,9 @@ def retry(request: Callable[[], Result], pause: float) -> Result:
         stop=stop_after_attempt(_ATTEMPTS),
         wait=lambda state: max(growing(state), _read_pause(state)),
         retry=retry_if_exception(_may_pass),
-        before_sleep=lambda state: logger.info("download: interrupted, goes on in %.0f s", state.upcoming_sleep),
+        before_sleep=lambda state: logger.info(
+            "download: no whole answer, tries again in %.0f s", state.upcoming_sleep
+        ),
         reraise=True,
     )(request)
 
