@@ -24,8 +24,8 @@ def measure_input(quick: bool) -> dict[str, float]:
 
     All of them use every core, in alternate rounds of which the best counts. What is compared:
 
-    - `ours`: `resize_images`, which hands uint8 arrays on in order, as prediction uses it; the stage `preprocess` computes
-      a perceptual hash of each image besides;
+    - `ours`: `resize_images`, which hands uint8 arrays on in order, as prediction uses it; the stage `preprocess` also
+      computes a perceptual hash of each image;
     - `pillow`: the same decoder and filter in plain loops, one for each core with a share of the images, in threads,
       which take no more processor time than the single loop of `pillow_per_s_per_core`: processes could gain nothing;
     - `tensorflow_bicubic`: `tf.io.decode_jpeg` and `tf.image.resize` with the same filter in `tf.data`, parallel as it
