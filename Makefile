@@ -33,7 +33,7 @@ profile: $(VENV)/installed ## Apply a profile alone (PROFILE=imagefolder SET="da
 	python -m fusionseq.profile $(PROFILE) $${SET:+"$$SET"}
 
 test: $(VENV)/installed latex ## Run the test suite
-	python -m pytest
+	python -m pytest --numprocesses 2 --dist loadfile
 
 bench: $(VENV)/installed .venv-torch/installed ## Measure against rivals and limits (half an hour, on a quiet machine)
 	python -m benchmarks
