@@ -6,6 +6,7 @@ The published files themselves cannot be had without a network. Stand-ins differ
 import dataclasses
 import hashlib
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -25,12 +26,18 @@ from fusionseq.errors import PipelineError
 from fusionseq.models.weights import build_untrained
 from fusionseq.params import Params, read_params
 from fusionseq.paths import Paths
+from fusionseq.pretrained import Pretrained, open_pretrained
 from fusionseq.sections import EmbeddedWeights, ImageNetWeights
 from fusionseq.stages.backbones import backbones
 from fusionseq.weight_files import read_weights
 
 ROOT = Path(__file__).parent.parent
 FOLDER = "keras-applications"
+EMBEDDED = [name for name, backbone in BACKBONES.items() if backbone.is_embedded]
+OTHERS = [name for name in BACKBONES if name not in EMBEDDED]
+
+# Keras counts up what it names itself.
+AUTOMATIC_NAME = re.compile(r"layer_normalization(_\d+)?")
 
 
 def build_application(name: str, seed: int) -> keras.Model:
@@ -58,7 +65,7 @@ def write_published(path: Path, model: keras.Model) -> None:
 @pytest.fixture(scope="module")
 def applications() -> dict[str, keras.Model]:
     """Models whose weights stand in for those of ImageNet."""
-    return {name: build_application(name, seed) for seed, name in enumerate(BACKBONES)}
+    return {name: build_application(name, seed) for seed, name in enumerate(EMBEDDED)}
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +110,19 @@ def run(server: FileServer, paths: Paths) -> None:
     backbones(make_params(server.url(FOLDER)), paths)
 
 
+def expect_weights(backbone: keras.Model, application: keras.Model, prefix: str) -> None:
+    """Hold the weights of each layer against those of the layer of the same name."""
+    found, expected = (
+        [layer for layer in model.layers if layer.weights and not AUTOMATIC_NAME.fullmatch(layer.name)]
+        for model in (backbone, application)
+    )
+    assert [layer.name for layer in found] == [prefix + layer.name for layer in expected]
+    assert len(backbone.weights) == len(application.weights)
+    for layer, other in zip(found, expected, strict=True):
+        for weight, original in zip(layer.weights, other.weights, strict=True):
+            np.testing.assert_array_equal(np.asarray(weight), np.asarray(original), err_msg=weight.path)
+
+
 @pytest.mark.parametrize("files", ["published", "saved"], indirect=True)
 def test_weights_on_disk_are_those_on_the_server(
     server: FileServer, files: dict[str, bytes], applications: dict[str, keras.Model], paths: Paths
@@ -112,12 +132,7 @@ def test_weights_on_disk_are_those_on_the_server(
     for name, application in applications.items():
         backbone = build_untrained(name)
         read_weights(paths.backbones / f"{name}.weights.h5", backbone)
-        expected = [layer for layer in application.layers if layer.weights]
-        found = [layer for layer in backbone.layers if layer.weights]
-        assert [layer.name for layer in found] == [layer.name for layer in expected]
-        for layer, other in zip(found, expected, strict=True):
-            for weight, original in zip(layer.weights, other.weights, strict=True):
-                np.testing.assert_array_equal(np.asarray(weight), np.asarray(original), err_msg=weight.path)
+        expect_weights(backbone, application, "")
     assert read_json(paths.backbone_record) == {
         "source": "imagenet",
         "files": {
@@ -126,7 +141,7 @@ def test_weights_on_disk_are_those_on_the_server(
                 "size": len(files[f"{FOLDER}/{BACKBONES[name].imagenet_file}"]),
                 "sha256": hashlib.sha256(files[f"{FOLDER}/{BACKBONES[name].imagenet_file}"]).hexdigest(),
             }
-            for name in BACKBONES
+            for name in EMBEDDED
         },
     }
 
@@ -144,6 +159,58 @@ def test_second_run_and_another_folder_give_the_same_bytes(server: FileServer, p
     assert {path.name: path.read_bytes() for path in other.backbones.iterdir()} == first
     assert other.checksums.read_bytes() == paths.checksums.read_bytes()
     assert len(server.requests) == 4
+
+
+def open_imagenet(server: FileServer, paths: Paths, names: list[str]) -> Pretrained:
+    weights = ImageNetWeights(source="imagenet", address=server.url(FOLDER))
+    checksums = Checksums(paths.checksums)
+    return open_pretrained(weights, names, paths.embedded_weights, paths.embedded_record, paths.downloads, checksums)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_published_weights_of_other_backbones_find_their_layers(
+    broken: FileServer, paths: Paths, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    application = build_application(name, seed=0)
+    write_published(paths.root / "x.h5", application)
+    backbone = BACKBONES[name]
+    content = (paths.root / "x.h5").read_bytes()
+    if backbone.imagenet_md5 is not None:
+        broken.files[f"{FOLDER}/{backbone.imagenet_file}"] = b"anything"
+        with pytest.raises(PipelineError, match=f"publisher gives {backbone.imagenet_md5}"):
+            open_imagenet(broken, paths, [name])
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        monkeypatch.setitem(BACKBONES, name, dataclasses.replace(backbone, imagenet_md5=md5))
+    broken.files[f"{FOLDER}/{backbone.imagenet_file}"] = content
+    pretrained = open_imagenet(broken, paths, [name])
+    assert list(pretrained.models) == list(pretrained.record["files"]) == [name]
+    expect_weights(pretrained.models[name], application, backbone.layer_prefix)
+
+
+@pytest.mark.parametrize("files", ["published"], indirect=True)
+def test_only_what_is_named_is_fetched(server: FileServer, paths: Paths) -> None:
+    pretrained = open_imagenet(server, paths, ["vgg16"])
+    assert list(pretrained.models) == list(pretrained.record["files"]) == ["vgg16"]
+    assert len(server.requests) == 1
+
+
+def test_embedded_weights_of_another_backbone_are_refused_in_one_line(paths: Paths) -> None:
+    weights = EmbeddedWeights(source="embedded", sha256="0" * 64)
+    names = ["mobilenetv2", "resnet50", "densenet121"]
+    expected = (
+        "weights.source embedded holds mobilenetv2 and vgg16 alone; set weights.source: imagenet and its address, or "
+        "name these in backbones and controls. Got resnet50, densenet121."
+    )
+    with pytest.raises(PipelineError) as caught:
+        open_pretrained(
+            weights,
+            names,
+            paths.embedded_weights,
+            paths.embedded_record,
+            paths.downloads,
+            Checksums(paths.checksums),
+        )
+    assert str(caught.value) == expected
 
 
 @pytest.fixture

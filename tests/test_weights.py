@@ -9,7 +9,7 @@ from fusionseq.models.weights import build_pretrained, build_untrained
 Weights = dict[str, NDArray[np.float16]]
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", ["mobilenetv2", "vgg16"])
 def test_every_variable_has_its_own_array(embedded_weights: Weights, name: str) -> None:
     model = build_pretrained(name, embedded_weights)
     assert model.name == name
