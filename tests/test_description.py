@@ -1,12 +1,12 @@
 import keras
 import pytest
-from conftest import CUTS
+from conftest import BACKBONES, CUTS
 
+from fusionseq.models.architectures import build_architecture
 from fusionseq.models.backbones import build_pooled
 from fusionseq.models.description import count_parameters, describe_layers, describe_operations
-from fusionseq.models.fusion import build_fusion
+from fusionseq.models.head import Head
 from fusionseq.models.operations import count_operations
-from fusionseq.models.sequential import build_sequential
 
 pytestmark = pytest.mark.usefixtures("runtime")
 
@@ -26,7 +26,8 @@ VGG16_TUNED = 2 * 4 * 4 * 9 * 512 * 512
 
 @pytest.fixture(scope="module")
 def models() -> dict[str, keras.Model]:
-    return {"fusion": build_fusion(64, 10, 256, 0.5, 0), "sequential": build_sequential(64, 10, 256, 0.5, 0)}
+    names = ("fusion", "sequential", "stacked")
+    return {name: build_architecture(name, BACKBONES, 64, Head(10, 256, 0.5, 0)) for name in names}
 
 
 def test_parts_of_fusion(models: dict[str, keras.Model]) -> None:
@@ -51,7 +52,7 @@ def test_parts_of_sequential(models: dict[str, keras.Model]) -> None:
     assert rows[3] == {"part": "Hidden layer", "output": "256", "parameters": 327_936}
 
 
-@pytest.mark.parametrize("name", ["fusion", "sequential"])
+@pytest.mark.parametrize("name", ["fusion", "sequential", "stacked"])
 def test_parts_sum_to_the_whole(models: dict[str, keras.Model], name: str) -> None:
     rows = describe_layers(models[name], CUTS)
     assert sum(row["parameters"] for row in rows) == models[name].count_params()
@@ -117,3 +118,25 @@ def test_counting_operations_again_gives_the_same(models: dict[str, keras.Model]
     for layer in models["fusion"].layers:
         layer.trainable = True
     assert describe_operations(models["fusion"], CUTS) == first
+
+
+def test_parts_of_stacked(models: dict[str, keras.Model]) -> None:
+    rows = describe_layers(models["stacked"], CUTS)
+    # 64 pixels are eight at a stride of eight.
+    assert [tuple(row.values()) for row in rows[:2]] == [
+        ("VGG16, frozen", "8 × 8 × 256", 1_735_488),
+        ("Adapter", "8 × 8 × 32", 256 * 32 + 32),
+    ]
+    assert [row["part"] for row in rows[2:4]] == ["MobileNetV2, frozen", "MobileNetV2, fine-tuned"]
+    counted = count_parameters(models["stacked"], CUTS)
+    assert counted["backbones"] == rows[0]["parameters"] + sum(row["parameters"] for row in rows[2:4])
+    assert counted["trainable_frozen"] == 256 * 32 + 32 + 327_936 + 2_570
+
+
+def test_gradients_pass_the_frozen_layers_of_stacked(models: dict[str, keras.Model]) -> None:
+    operations = describe_operations(models["stacked"], CUTS)
+    adapter, head = 2 * 8 * 8 * 256 * 32, 2 * 1280 * 256 + 2 * 256 * 10
+    first, last = (models["stacked"].get_layer(name) for name in ("block_6_expand", "out_relu"))
+    between = count_operations(keras.Model(first.input, last.output))
+    # The adapter's weights; nothing for its input. The head's weights and inputs.
+    assert operations["frozen_phase"] == 2 * adapter + 2 * between + 3 * head

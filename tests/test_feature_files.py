@@ -21,27 +21,25 @@ pytestmark = pytest.mark.usefixtures("runtime")
 def frozen() -> keras.Model:
     image = keras.Input((4, 4, 3), dtype="uint8")
     cut = keras.layers.Rescaling(2.0)(image)
-    return keras.Model(image, {"cut": cut, "pooled": keras.layers.GlobalAveragePooling2D()(cut)})
+    return keras.Model(image, {"vgg16/cut": cut, "vgg16/pooled": keras.layers.GlobalAveragePooling2D()(cut)})
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_features_survive_the_disk(frozen: keras.Model, tmp_path: Path, dtype: str) -> None:
     images = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3)).astype(np.uint8)
     rows = list(extract_features(frozen, images))
-    write_features(tmp_path / "vgg16", "cached", frozen, len(images), iter(rows), dtype)
-    inputs = read_inputs(tmp_path, tmp_path / "images.npy", ["vgg16"])
+    write_features(tmp_path, "cached", frozen, len(images), iter(rows), dtype)
+    inputs = read_inputs(tmp_path, tmp_path / "images.npy", ["vgg16/cut", "vgg16/pooled"])
     assert isinstance(inputs, dict)
-    features = inputs["vgg16"]
-    assert isinstance(features.cut, np.memmap)
-    assert (str(features.cut.dtype), features.cut.shape) == (dtype, (9, 4, 4, 3))
-    assert (str(features.pooled.dtype), features.pooled.shape) == (dtype, (9, 3))
-    np.testing.assert_array_equal(features.cut, np.array([row["cut"] for row in rows], dtype))
-    np.testing.assert_array_equal(features.pooled, np.array([row["pooled"] for row in rows], dtype))
+    assert isinstance(inputs["vgg16/cut"], np.memmap)
+    for name, shape in (("vgg16/cut", (9, 4, 4, 3)), ("vgg16/pooled", (9, 3))):
+        assert (str(inputs[name].dtype), inputs[name].shape) == (dtype, shape)
+        np.testing.assert_array_equal(inputs[name], np.array([row[name] for row in rows], dtype))
 
 
 def test_estimate_is_what_is_written(frozen: keras.Model, tmp_path: Path) -> None:
-    rows = [{"cut": np.zeros((4, 4, 3), np.float32), "pooled": np.zeros(3, np.float32)}] * 500
-    write_features(tmp_path / "vgg16", "cached", frozen, len(rows), iter(rows), "float16")
+    rows = [{"vgg16/cut": np.zeros((4, 4, 3), np.float32), "vgg16/pooled": np.zeros(3, np.float32)}] * 500
+    write_features(tmp_path, "cached", frozen, len(rows), iter(rows), "float16")
     written = sum(path.stat().st_size for path in (tmp_path / "vgg16").glob("*.npy"))
     estimate = estimate_size([frozen], len(rows), "float16")
     assert 0 <= written - estimate <= 2 * 128, "but for the headers"
@@ -50,14 +48,14 @@ def test_estimate_is_what_is_written(frozen: keras.Model, tmp_path: Path) -> Non
 
 def test_streaming_stores_nothing_and_reads_the_images(frozen: keras.Model, tmp_path: Path) -> None:
     def extract() -> Iterator[dict[str, NDArray[np.float32]]]:
-        yield {"cut": np.zeros(0, np.float32)}
+        yield {"vgg16/cut": np.zeros(0, np.float32)}
         raise AssertionError("nothing is computed")
 
-    write_features(tmp_path / "vgg16", "streaming", frozen, 2, extract(), "float32")
+    write_features(tmp_path, "streaming", frozen, 2, extract(), "float32")
     assert [path.name for path in (tmp_path / "vgg16").iterdir()] == ["mode.json"]
     images = np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3)
     np.save(tmp_path / "images.npy", images)
-    inputs = read_inputs(tmp_path, tmp_path / "images.npy", ["vgg16"])
+    inputs = read_inputs(tmp_path, tmp_path / "images.npy", ["vgg16/cut", "vgg16/pooled"])
     np.testing.assert_array_equal(np.asarray(inputs), images)
 
 
@@ -89,21 +87,38 @@ def give_disk(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
 
 
 def test_feature_beyond_float16_is_an_error(frozen: keras.Model, tmp_path: Path) -> None:
-    rows = [{"cut": np.full((4, 4, 3), 1e6, np.float32), "pooled": np.zeros(3, np.float32)}]
+    rows = [{"vgg16/cut": np.full((4, 4, 3), 1e6, np.float32), "vgg16/pooled": np.zeros(3, np.float32)}]
     with pytest.raises(PipelineError, match=r"features\.dtype: float32"):
-        write_features(tmp_path / "vgg16", "cached", frozen, 1, iter(rows), "float16")
+        write_features(tmp_path, "cached", frozen, 1, iter(rows), "float16")
 
 
 def test_extraction_that_fails_leaves_no_file(frozen: keras.Model, tmp_path: Path) -> None:
     def extract() -> Iterator[dict[str, NDArray[np.float32]]]:
-        yield {"cut": np.zeros((4, 4, 3), np.float32), "pooled": np.zeros(3, np.float32)}
+        yield {"vgg16/cut": np.zeros((4, 4, 3), np.float32), "vgg16/pooled": np.zeros(3, np.float32)}
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        write_features(tmp_path / "vgg16", "cached", frozen, 2, extract(), "float32")
+        write_features(tmp_path, "cached", frozen, 2, extract(), "float32")
     assert list((tmp_path / "vgg16").iterdir()) == []
 
 
 def test_missing_features_are_one_error(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"mode\.json does not exist"):
-        read_inputs(tmp_path, tmp_path / "images.npy", ["vgg16"])
+        read_inputs(tmp_path, tmp_path / "images.npy", ["vgg16/cut", "vgg16/pooled"])
+
+
+def test_each_model_finds_its_own_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    image = keras.Input((2, 2, 3), dtype="uint8")
+    cut = keras.layers.Rescaling(2.0)(image)
+    frozen = keras.Model(image, {"vgg16/cut": cut, "stacked/cut": keras.layers.Rescaling(0.5)(cut)})
+    images = np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3)
+    write_features(tmp_path, "cached", frozen, 2, extract_features(frozen, images), "float32")
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")) == [
+        "stacked/cut.npy",
+        "stacked/mode.json",
+        "vgg16/cut.npy",
+        "vgg16/mode.json",
+    ]
+    inputs = read_inputs(tmp_path, tmp_path, ["stacked/cut"])
+    assert isinstance(inputs, dict)
+    np.testing.assert_array_equal(inputs["stacked/cut"], images)

@@ -6,8 +6,8 @@ import pytest
 from conftest import CUTS, Experiment
 from numpy.typing import NDArray
 
-from fusionseq.features import extract_features
-from fusionseq.models.cutting import get_frozen
+from fusionseq.features import extract_features, select_inputs
+from fusionseq.models.cutting import get_frozen, get_frozen_phase
 
 pytestmark = pytest.mark.usefixtures("runtime")
 
@@ -50,7 +50,20 @@ def test_no_images_give_no_features(small_model: keras.Model) -> None:
 def test_features_are_what_the_frozen_layers_say(experiment: Experiment, sequential: keras.Model) -> None:
     frozen = get_frozen(sequential, CUTS["mobilenetv2"], "mobilenetv2")
     expected = frozen(experiment.images[:3], training=False)
-    features = experiment.features["mobilenetv2"]
-    np.testing.assert_allclose(features.cut[:3], np.asarray(expected["cut"]), rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose(features.pooled[:3], np.asarray(expected["pooled"]), rtol=1e-3, atol=1e-3)
-    assert features.cut.std() > 0.1
+    for name in ("mobilenetv2/cut", "mobilenetv2/pooled"):
+        np.testing.assert_allclose(experiment.features[name][:3], np.asarray(expected[name]), rtol=1e-3, atol=1e-3)
+    assert experiment.features["mobilenetv2/cut"].std() > 0.1
+
+
+def test_a_part_is_given_what_it_takes_in_its_order(experiment: Experiment, fusion: keras.Model) -> None:
+    phase = get_frozen_phase(fusion)
+    backwards = dict(reversed(list(experiment.features.items())))
+    part, arrays = select_inputs(fusion, phase, backwards)
+    assert part is phase.part
+    assert [array.shape[1] for array in arrays] == [1280, 512]
+
+
+def test_images_are_given_to_the_whole(experiment: Experiment, fusion: keras.Model) -> None:
+    part, arrays = select_inputs(fusion, get_frozen_phase(fusion), experiment.images)
+    assert [tensor.shape for tensor in part.inputs] == [fusion.input_shape]
+    assert arrays[0] is experiment.images

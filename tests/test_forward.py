@@ -11,11 +11,11 @@ from fusionseq.models.cutting import get_frozen
 def test_an_image_gets_the_same_bits_whatever_is_beside_it(experiment: Experiment, sequential: keras.Model) -> None:
     frozen = get_frozen(sequential, CUTS["mobilenetv2"], "mobilenetv2")
     together = compute_batch(frozen, experiment.images)
-    assert set(together) == {"cut", "pooled"}
+    assert set(together) == {"mobilenetv2/cut", "mobilenetv2/pooled"}
     for rows in ([7], [19, 0], list(reversed(range(20))), [3] * BATCH_SIZE):
         for kind, values in compute_batch(frozen, experiment.images[rows]).items():
             np.testing.assert_array_equal(values, together[kind][rows])
-    assert np.ptp(together["pooled"], axis=0).max() > 0
+    assert np.ptp(together["mobilenetv2/pooled"], axis=0).max() > 0
 
 
 def test_several_inputs_are_filled_up_alike() -> None:

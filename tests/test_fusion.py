@@ -1,16 +1,17 @@
 import keras
 import numpy as np
 import pytest
-from conftest import CLASS_NAMES, IMAGE_SIZE, UNITS
+from conftest import BACKBONES, CLASS_NAMES, IMAGE_SIZE, UNITS
 from numpy.typing import NDArray
 
-from fusionseq.models.fusion import build_fusion
+from fusionseq.models.architectures import build_architecture
+from fusionseq.models.head import Head
 
 MOBILENETV2, VGG16 = 2_257_984, 14_714_688
 
 
 def test_parameters_are_those_of_the_paper() -> None:
-    model = build_fusion(IMAGE_SIZE, 2, 256, 0.5, 0)
+    model = build_architecture("fusion", BACKBONES, IMAGE_SIZE, Head(2, 256, 0.5, 0))
     assert model.get_layer("hidden").count_params() == 459_008
     assert model.count_params() == MOBILENETV2 + VGG16 + 459_008 + 2 * 256 + 2
 
@@ -43,4 +44,4 @@ def test_head_is_as_wide_as_asked(fusion: keras.Model) -> None:
 
 @pytest.mark.parametrize("rate", [0.1, 0.5])
 def test_dropout_is_as_asked(rate: float) -> None:
-    assert build_fusion(IMAGE_SIZE, 2, 4, rate, 0).get_layer("dropout").rate == rate
+    assert build_architecture("fusion", BACKBONES, IMAGE_SIZE, Head(2, 4, rate, 0)).get_layer("dropout").rate == rate

@@ -3,14 +3,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fusionseq.models.head import build_head
+from fusionseq.models.head import Head, build_head
 
 pytestmark = pytest.mark.usefixtures("runtime")
 
 
 def build(num_features: int = 8, units: int = 16, dropout: float = 0.5, seed: int = 0) -> keras.Model:
     features = keras.Input((num_features,))
-    return keras.Model(features, build_head(features, 3, units, dropout, seed))
+    return keras.Model(features, build_head(features, Head(3, units, dropout, seed)))
 
 
 def draw(num_features: int = 8) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from conftest import CUTS, Experiment, Trained
 
 from fusionseq.artifacts import write_json
 from fusionseq.errors import PipelineError
-from fusionseq.features import Features, Inputs
+from fusionseq.features import Inputs
 from fusionseq.model_files import (
     Conditions,
     build_model,
@@ -61,7 +61,7 @@ def test_conditions_are_those_of_the_training(
         }
     )
     values = np.zeros((1, 1), dtype)
-    conditions = Conditions.of_training(params, {"mobilenetv2": Features(values, values)})
+    conditions = Conditions.of_training(params, {"mobilenetv2/cut": values})
     write_model(tmp_path, trained.card, conditions, trained.model, trained.history)
     read = read_conditions(tmp_path)
     assert read == conditions
@@ -124,7 +124,8 @@ def test_card_without_a_field_is_one_error(folder: Path, tmp_path: Path, field: 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"architecture": "parallel"}, "architecture must be one of fusion, sequential. Got 'parallel'"),
+        ({"architecture": "parallel"}, "architecture must be one of fusion, sequential, .* Got 'parallel'"),
+        ({"backbones": ["mobilenetv2", "alexnet"]}, "a backbone must be one of mobilenetv2, .* Got 'alexnet'"),
         ({"image_size": "large"}, "image_size: Input should be a valid integer"),
         ({"image_size": 0}, "image_size: Input should be greater than"),
         ({"class_names": "cat"}, "class_names: Input should be a valid tuple"),

@@ -59,8 +59,8 @@ def run_pipeline(root: Path, experiment: Experiment, trained: Trained, mode: str
     read_backbones(experiment.backbones, backbone)
     frozen = get_frozen(backbone, CUTS["mobilenetv2"], "mobilenetv2")
     features = extract_features(frozen, images)
-    write_features(root / "features" / "mobilenetv2", mode, frozen, NUM_IMAGES, features, dtype)
-    inputs = read_inputs(root / "features", root / "images.npy", ["mobilenetv2"])
+    write_features(root / "features", mode, frozen, NUM_IMAGES, features, dtype)
+    inputs = read_inputs(root / "features", root / "images.npy", ["mobilenetv2/cut"])
     assert isinstance(inputs, np.ndarray) is (mode == "streaming")
 
     conditions = replace(CONDITIONS, cut_dtype="float32" if mode == "streaming" else dtype)
@@ -143,11 +143,11 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 from test_predict import CONDITIONS, replace, save_images
-from fusionseq.catalog import BACKBONES
-from fusionseq.features import Features, extract_features
+from fusionseq.features import extract_features
 from fusionseq.model_files import ModelCard, write_model
 from fusionseq.models.cutting import get_backbone, get_frozen
-from fusionseq.models.fusion import build_fusion
+from fusionseq.models.architectures import build_architecture
+from fusionseq.models.head import Head
 from fusionseq.models.weights import build_pretrained
 from fusionseq.prediction import CutModel
 from fusionseq.runtime import configure_runtime
@@ -159,14 +159,14 @@ images = np.kron(blocks, np.ones((1, 8, 8, 1), dtype=np.int64)).astype(np.uint8)
 save_images(images, root / "photos")
 embedded = load_file("pretraining/backbones.safetensors")
 cuts = {"mobilenetv2": "block_13_expand", "vgg16": "block5_conv1"}
-model = build_fusion(48, 3, 256, 0.5, seed=0)
+model = build_architecture("fusion", list(cuts), 48, Head(3, 256, 0.5, 0))
 features = {}
-for name in BACKBONES:
+for name in cuts:
     get_backbone(model, name).set_weights(build_pretrained(name, embedded).get_weights())
     of_images = list(extract_features(get_frozen(model, cuts[name], name), images))
-    arrays = (np.stack([of_image[kind] for of_image in of_images]) for kind in ("cut", "pooled"))
-    features[name] = Features(*(array.astype(np.float32) for array in arrays))
-card = ModelCard("fusion", 0, 48, ("a", "b", "c"), 256, 0.5, cuts)
+    for key in of_images[0]:
+        features[key] = np.stack([of_image[key] for of_image in of_images]).astype(np.float32)
+card = ModelCard("fusion", tuple(cuts), 0, 48, ("a", "b", "c"), 256, 0.5, cuts)
 conditions = replace(CONDITIONS, threads=1, precision="mixed_float16")
 write_model(root / "model", card, conditions, model, [])
 probabilities = CutModel(model, cuts, "float32").predict_rows(features, np.arange(len(images)))

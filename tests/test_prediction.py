@@ -6,7 +6,7 @@ import pytest
 from conftest import CUTS, IMAGE_SIZE, Experiment
 from numpy.typing import NDArray
 
-from fusionseq.features import Features, extract_features
+from fusionseq.features import extract_features
 from fusionseq.forward import narrow
 from fusionseq.models.backbones import build_pooled
 from fusionseq.models.cutting import get_frozen
@@ -22,22 +22,20 @@ def predict_alone(cut_model: CutModel, images: NDArray[np.uint8], rows: NDArray[
     return np.concatenate([cut_model.predict_images(images[row : row + 1]) for row in rows])
 
 
-def compute_features(experiment: Experiment, cuts: Mapping[str, str]) -> dict[str, Features]:
+def compute_features(experiment: Experiment, cuts: Mapping[str, str]) -> dict[str, NDArray[np.float32]]:
     """Features as the stage of that name computes them: from one backbone after the other."""
-    features = {}
+    features: dict[str, NDArray[np.float32]] = {}
     for name, layer in cuts.items():
         backbone = build_pooled(name, IMAGE_SIZE)
         read_backbones(experiment.backbones, backbone)
         rows = list(extract_features(get_frozen(backbone, layer, name), experiment.images))
-        features[name] = Features(*(np.stack([row[kind] for row in rows]) for kind in ("cut", "pooled")))
+        features |= {key: np.stack([row[key] for row in rows]) for key in rows[0]}
     return features
 
 
-@pytest.mark.parametrize("architecture", ["fusion", "sequential"])
-def test_images_are_predicted_as_their_stored_features_are(
-    experiment: Experiment, request: pytest.FixtureRequest, architecture: str
-) -> None:
-    model: keras.Model = request.getfixturevalue(architecture)
+@pytest.mark.parametrize("architecture", ["fusion", "sequential", "stacked", "vgg16"])
+def test_images_are_predicted_as_their_stored_features_are(experiment: Experiment, architecture: str) -> None:
+    model = experiment.build(architecture)
     cut_model = CutModel(model, CUTS, "float32")
     of_features = cut_model.predict_rows(experiment.of_model(model), ROWS)
     assert of_features.dtype == np.float32
@@ -50,10 +48,7 @@ def test_images_are_predicted_as_their_stored_features_are(
 
 
 def test_images_are_rounded_at_the_cut_as_stored_features_were(experiment: Experiment, fusion: keras.Model) -> None:
-    stored = {
-        name: Features(narrow(of.cut, "float16"), narrow(of.pooled, "float16"))
-        for name, of in experiment.features.items()
-    }
+    stored = {name: narrow(values, "float16") for name, values in experiment.features.items()}
     cut_model = CutModel(fusion, CUTS, "float16")
     of_features = cut_model.predict_rows(stored, ROWS)
     np.testing.assert_array_equal(cut_model.predict_rows(experiment.images, ROWS), of_features)

@@ -1,15 +1,16 @@
 import keras
 import numpy as np
-from conftest import CLASS_NAMES, DROPOUT, IMAGE_SIZE, UNITS
+from conftest import BACKBONES, CLASS_NAMES, DROPOUT, IMAGE_SIZE, UNITS
 from numpy.typing import NDArray
 
-from fusionseq.models.sequential import build_sequential
+from fusionseq.models.architectures import build_architecture
+from fusionseq.models.head import Head
 
 MOBILENETV2 = 2_257_984
 
 
 def test_parameters_are_those_of_the_paper() -> None:
-    model = build_sequential(IMAGE_SIZE, 2, 256, 0.5, 0)
+    model = build_architecture("sequential", BACKBONES, IMAGE_SIZE, Head(2, 256, 0.5, 0))
     assert model.get_layer("hidden").count_params() == 327_936
     assert model.count_params() == MOBILENETV2 + 327_936 + 2 * 256 + 2
 
@@ -37,7 +38,6 @@ def test_head_is_as_asked(sequential: keras.Model) -> None:
 
 def test_seed_decides_the_head(sequential: keras.Model) -> None:
     for seed, equal in ((0, True), (1, False)):
-        kernel = np.asarray(
-            build_sequential(IMAGE_SIZE, len(CLASS_NAMES), UNITS, DROPOUT, seed).get_layer("hidden").kernel
-        )
+        head = Head(len(CLASS_NAMES), UNITS, DROPOUT, seed)
+        kernel = build_architecture("sequential", BACKBONES, IMAGE_SIZE, head).get_layer("hidden").kernel
         assert np.array_equal(kernel, np.asarray(sequential.get_layer("hidden").kernel)) is equal

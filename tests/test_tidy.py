@@ -12,15 +12,18 @@ def make_tree(root: Path) -> Paths:
     paths = Paths(root)
     for seed in (0, 1, 12):
         paths.model("fusion", seed).mkdir(parents=True)
-    stages = {f"train_fusion@{seed}": {"cmd": "x"} for seed in (0, 1, 12)} | {"evaluate": {"cmd": "y"}}
+    paths.model("stacked", 12).mkdir(parents=True)
+    names = [*(f"train_fusion@{seed}" for seed in (0, 1, 12)), "train_controls@stacked-12", "evaluate"]
+    stages = {name: {"cmd": "x"} for name in names}
     paths.lock.write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}), encoding="utf-8")
     return paths
 
 
-def test_other_seeds_are_removed_from_folder_and_lock(tmp_path: Path) -> None:
+def test_other_seeds_and_models_are_removed_from_folder_and_lock(tmp_path: Path) -> None:
     paths = make_tree(tmp_path)
-    removed = tidy([0, 12], paths)
-    assert removed == ["data/models/fusion/1", "train_fusion@1"]
+    removed = tidy(["fusion", "vgg16"], [0, 12], paths)
+    assert removed == ["data/models/fusion/1", "data/models/stacked/12", "train_controls@stacked-12", "train_fusion@1"]
+    assert [path.name for path in paths.models.iterdir()] == ["fusion"]
     assert sorted(path.name for path in (paths.models / "fusion").iterdir()) == ["0", "12"]
     lock = yaml.safe_load(paths.lock.read_text(encoding="utf-8"))
     assert set(lock["stages"]) == {"train_fusion@0", "train_fusion@12", "evaluate"}
@@ -28,14 +31,14 @@ def test_other_seeds_are_removed_from_folder_and_lock(tmp_path: Path) -> None:
 
 def test_nothing_to_remove_leaves_the_lock_as_it_is(tmp_path: Path) -> None:
     paths = make_tree(tmp_path)
-    tidy([0, 1, 12], paths)
+    tidy(["fusion", "stacked"], [0, 1, 12], paths)
     before = paths.lock.read_bytes()
-    assert tidy([0, 1, 12], paths) == []
+    assert tidy(["fusion", "stacked"], [0, 1, 12], paths) == []
     assert paths.lock.read_bytes() == before
 
 
 def test_a_fresh_clone_needs_no_models_and_no_lock(tmp_path: Path) -> None:
-    assert tidy([0], Paths(tmp_path)) == []
+    assert tidy(["fusion"], [0], Paths(tmp_path)) == []
 
 
 @pytest.mark.parametrize("content", ["<<<<<<< HEAD\na: 1\n=======\n", "x", "- 1"])
@@ -43,4 +46,4 @@ def test_a_damaged_lock_is_one_error(tmp_path: Path, content: str) -> None:
     paths = Paths(tmp_path)
     paths.lock.write_text(content, encoding="utf-8")
     with pytest.raises(PipelineError, match=r"dvc\.lock is damaged"):
-        tidy([0], paths)
+        tidy(["fusion"], [0], paths)

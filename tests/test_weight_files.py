@@ -11,7 +11,7 @@ from safetensors.numpy import save
 from fusionseq.artifacts import write_json
 from fusionseq.errors import PipelineError
 from fusionseq.models.cutting import get_backbone, list_backbones
-from fusionseq.models.head import build_head
+from fusionseq.models.head import Head, build_head
 from fusionseq.weight_files import read_backbones, read_embedded, read_weights, write_weights
 
 pytestmark = pytest.mark.usefixtures("runtime")
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("runtime")
 
 def build(seed: int = 0, units: int = 4) -> keras.Model:
     features = keras.Input((6,), name="features")
-    return keras.Model(features, build_head(features, 3, units, 0.5, seed), name="small")
+    return keras.Model(features, build_head(features, Head(3, units, 0.5, seed)), name="small")
 
 
 def test_same_seed_gives_the_same_bytes_at_another_time(tmp_path: Path) -> None:

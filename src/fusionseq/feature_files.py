@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from fusionseq.artifacts import read_array, read_json, write_json, writing_array
 from fusionseq.console import logger
 from fusionseq.errors import PipelineError
-from fusionseq.features import Features, Inputs
+from fusionseq.features import Inputs
 from fusionseq.forward import narrow
 
-_KINDS = ("cut", "pooled")
 # The workspace and DVC's cache hold a copy each, unless the file system shares them.
 _COPIES = 2
 _GIB = 2**30
@@ -78,11 +77,11 @@ def write_features(
     Parameters
     ----------
     folder
-        Of one backbone.
+        Of all features.
     mode
         "cached"; with "streaming" only that is written.
     frozen
-        Whose outputs the features are.
+        Whose outputs the features are; their names, such as "vgg16/cut", are those of the files.
     num_images
         How many images there are.
     features
@@ -98,26 +97,19 @@ def write_features(
     if mode == "cached":
         with ExitStack() as stack:
             arrays = {}
-            for kind in _KINDS:
-                shape = (num_images, *frozen.output[kind].shape[1:])
-                arrays[kind] = stack.enter_context(writing_array(folder / f"{kind}.npy", shape, dtype))
+            for name, output in frozen.output.items():
+                shape = (num_images, *output.shape[1:])
+                arrays[name] = stack.enter_context(writing_array(folder / f"{name}.npy", shape, dtype))
             for row, of_image in enumerate(features):
-                for kind, values in of_image.items():
-                    arrays[kind][row] = narrow(values, dtype)
-    write_json(folder / "mode.json", {"mode": mode})
+                for name, values in of_image.items():
+                    arrays[name][row] = narrow(values, dtype)
+    for name in frozen.output:
+        write_json((folder / name).with_name("mode.json"), {"mode": mode})
 
 
-def read_inputs(folder: Path, images: Path, backbones: Sequence[str]) -> Inputs:
-    """Map what training starts from into memory: features of some backbones, or the images where none are stored."""
-    if any(read_json(folder / name / "mode.json")["mode"] == "streaming" for name in backbones):
+def read_inputs(folder: Path, images: Path, names: Iterable[str]) -> Inputs:
+    """Map what training starts from into memory: features by their names, or the images where none are stored."""
+    files = {name: folder / f"{name}.npy" for name in names}
+    if any(read_json(file.with_name("mode.json"))["mode"] == "streaming" for file in files.values()):
         return read_array(images)
-    return {name: Features(*(read_array(folder / name / f"{kind}.npy") for kind in _KINDS)) for name in backbones}
-
-
-def iterate_arrays(inputs: Inputs) -> Iterator[NDArray[Any]]:
-    """Yield each array of the inputs."""
-    if isinstance(inputs, Mapping):
-        for of_backbone in inputs.values():
-            yield from (of_backbone.cut, of_backbone.pooled)
-    else:
-        yield inputs
+    return {name: read_array(file) for name, file in files.items()}

@@ -9,10 +9,13 @@ import keras
 from pydantic import TypeAdapter, ValidationError
 
 from fusionseq.artifacts import read_json, read_table, write_json, write_table
+from fusionseq.catalog import BACKBONES
 from fusionseq.errors import PipelineError
 from fusionseq.features import Inputs
-from fusionseq.models.architectures import ARCHITECTURES
+from fusionseq.model_catalog import MODELS
+from fusionseq.models.architectures import build_architecture
 from fusionseq.models.description import count_parameters, describe_layers, describe_operations
+from fusionseq.models.head import Head
 from fusionseq.sections import Count, RuntimeParams, Seed
 from fusionseq.training import Epoch
 from fusionseq.weight_files import read_weights, write_weights
@@ -25,6 +28,7 @@ class ModelCard:
     """What must be known besides the weights to build a model again."""
 
     architecture: str
+    backbones: tuple[str, ...]
     seed: Seed
     image_size: Count
     class_names: tuple[str, ...]
@@ -54,14 +58,14 @@ class Conditions:
     @classmethod
     def of_training(cls, runtime: RuntimeParams, inputs: Inputs) -> "Conditions":
         """Tell what a model is trained under, and from what."""
-        narrowed = isinstance(inputs, Mapping) and any(of.cut.dtype == "float16" for of in inputs.values())
+        narrowed = isinstance(inputs, Mapping) and any(values.dtype == "float16" for values in inputs.values())
         return cls(runtime.threads, runtime.precision, runtime.deterministic, "float16" if narrowed else "float32")
 
 
 def build_model(card: ModelCard) -> keras.Model:
     """Build the architecture that a card describes, with weights that are yet to be loaded."""
-    build = ARCHITECTURES[card.architecture]
-    return build(card.image_size, len(card.class_names), card.units, card.dropout, card.seed)
+    head = Head(len(card.class_names), card.units, card.dropout, card.seed)
+    return build_architecture(card.architecture, card.backbones, card.image_size, head)
 
 
 def write_model(
@@ -89,10 +93,12 @@ def read_card(folder: Path) -> ModelCard:
     """Read what must be known besides the weights to build a model again."""
     path = folder / "model.json"
     card = _validate(ModelCard, read_json(path), path)
-    if card.architecture not in ARCHITECTURES:
-        raise PipelineError(
-            f"{path}: architecture must be one of {', '.join(ARCHITECTURES)}. Got {card.architecture!r}."
-        )
+    for what, name, known in (
+        ("architecture", card.architecture, (*MODELS, *BACKBONES)),
+        *(("a backbone", name, tuple(BACKBONES)) for name in card.backbones),
+    ):
+        if name not in known:
+            raise PipelineError(f"{path}: {what} must be one of {', '.join(known)}. Got {name!r}.")
     return card
 
 

@@ -74,7 +74,8 @@ def find_weights(params: Params, paths: Paths) -> tuple[Download, ...]:
     if not isinstance(weights, ImageNetWeights):
         return ()
     files = []
-    for backbone in BACKBONES.values():
+    for name in params.backbones:
+        backbone = BACKBONES[name]
         path = paths.downloads / "keras-applications" / backbone.imagenet_file
         size = path.stat().st_size if path.exists() else ask_size(f"{weights.address}/{backbone.imagenet_file}")
         files.append(Download(f"{backbone.title}, pretrained on ImageNet", size, path.exists()))

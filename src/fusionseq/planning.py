@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from fusionseq.catalog import BACKBONES
-from fusionseq.models.architectures import ARCHITECTURES
+from fusionseq.model_catalog import find_stems
+from fusionseq.models.architectures import build_architecture
 from fusionseq.models.backbones import build_pooled
-from fusionseq.models.cutting import get_frozen, list_backbones
+from fusionseq.models.cutting import get_frozen
 from fusionseq.models.description import describe_operations
+from fusionseq.models.head import Head
 from fusionseq.models.operations import count_operations
 from fusionseq.params import Params
 
@@ -58,22 +59,22 @@ def estimate_needs(params: Params, num_images: int, num_classes: int, raw_bytes:
         Of the dataset.
     """
     size, head = params.image_size, params.head
-    backbones = {name: build_pooled(name, size) for name in BACKBONES}
+    backbones = {name: build_pooled(name, size) for name in params.backbones}
     cuts = params.first_trained_layer
     features = sum(
         math.prod(output.shape[1:])
         for name, model in backbones.items()
-        for output in get_frozen(model, cuts[name], name).output.values()
+        for output in get_frozen(model, cuts[name], name, find_stems(name, params.controls)).output.values()
     )
     is_streaming = params.features.mode == "streaming" or params.training.augmentation.is_on
     in_training = num_images * params.split.train
     operations, weights = 0, 0
     if not is_streaming:
         operations += num_images * sum(count_operations(model) for model in backbones.values())
-    for build in ARCHITECTURES.values():
-        model = build(size, num_classes, head.units, head.dropout, 0)
+    for name in params.models:
+        model = build_architecture(name, params.backbones, size, Head(num_classes, head.units, head.dropout, 0))
         weights += model.count_params() * _BYTES
-        of_image = describe_operations(model, {name: cuts[name] for name in list_backbones(model)})
+        of_image = describe_operations(model, cuts)
         prefix = "end_to_end_" if is_streaming else ""
         for phase, epochs in (
             ("frozen_phase", params.training.frozen.epochs),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fusionseq.features import Inputs
 from fusionseq.forward import BATCH_SIZE, compute_batch, narrow
-from fusionseq.models.cutting import get_frozen, get_tail, list_backbones
+from fusionseq.models.cutting import get_fine_tuning_phase, list_frozen
 
 
 class CutModel:
@@ -27,8 +27,9 @@ class CutModel:
 
     def __init__(self, model: keras.Model, first_trained_layers: Mapping[str, str], cut_dtype: str) -> None:
         # With the pooled features, which nobody needs here: these are the graphs that stored features come from.
-        self._frozen = {name: get_frozen(model, first_trained_layers[name], name) for name in list_backbones(model)}
-        self._tail = get_tail(model, first_trained_layers)
+        self._frozen = list_frozen(model, first_trained_layers)
+        tail = get_fine_tuning_phase(model, first_trained_layers)
+        self._tail, self._stored = tail.part, tail.stored
         self._cut_dtype = cut_dtype
 
     def predict_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -44,8 +45,8 @@ class CutModel:
         NDArray[np.float32]
             Probabilities of shape (num_images, num_classes).
         """
-        outputs = [compute_batch(frozen, images)["cut"] for frozen in self._frozen.values()]
-        return self._predict_cuts([narrow(values, self._cut_dtype) for values in outputs])
+        outputs = {name: values for frozen in self._frozen for name, values in compute_batch(frozen, images).items()}
+        return self._predict_cuts([narrow(outputs[name], self._cut_dtype) for name in self._stored])
 
     def predict_rows(self, inputs: Inputs, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Predict some images of a dataset, from stored features where there are any.
@@ -64,7 +65,7 @@ class CutModel:
         """
         batches = [rows[start : start + BATCH_SIZE] for start in range(0, len(rows), BATCH_SIZE)]
         if isinstance(inputs, Mapping):
-            cuts = [inputs[name].cut for name in self._frozen]
+            cuts = [inputs[name] for name in self._stored]
             return np.concatenate([self._predict_cuts([values[batch] for values in cuts]) for batch in batches])
         return np.concatenate([self.predict_images(inputs[batch]) for batch in batches])
 

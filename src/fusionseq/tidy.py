@@ -1,4 +1,4 @@
-"""Forget trained models of seeds that params.yaml no longer names: `python -m fusionseq.tidy`.
+"""Forget trained models that params.yaml no longer names, by their seed or themselves: `python -m fusionseq.tidy`.
 
 DVC drops neither their folders nor their entries in dvc.lock, and both would make this checkout differ from a fresh
 clone of the same commit.
@@ -16,15 +16,20 @@ from fusionseq.params import read_params
 from fusionseq.paths import Paths
 
 
-def tidy(seeds: list[int], paths: Paths) -> list[str]:
-    """Remove the models and the lock entries of all other seeds, and name what was removed."""
+def tidy(models: list[str], seeds: list[int], paths: Paths) -> list[str]:
+    """Remove all other models and their lock entries, and name what was removed."""
     removed = []
     for folder in sorted(paths.models.glob("*/*")):
-        if folder.name not in map(str, seeds):
+        if folder.parent.name not in models or folder.name not in map(str, seeds):
             shutil.rmtree(folder)
             removed.append(folder.relative_to(paths.root).as_posix())
+    for folder in paths.models.glob("*"):
+        if folder.name not in models:
+            shutil.rmtree(folder)
     lock = _read_lock(paths.lock) if paths.lock.exists() else {}
-    left = [name for name in lock.get("stages", {}) if "@" in name and int(name.partition("@")[2]) not in seeds]
+    # DVC names them after the items of the matrix, such as train_fusion@0 and train_controls@vgg16-0.
+    known = {str(seed) for seed in seeds} | {f"{model}-{seed}" for model in models for seed in seeds}
+    left = [name for name in lock.get("stages", {}) if "@" in name and name.partition("@")[2] not in known]
     for name in left:
         del lock["stages"][name]
     if left:
@@ -49,7 +54,8 @@ def main() -> None:
 
     def run() -> None:
         paths = Paths(Path.cwd())
-        for name in tidy(read_params(paths.params).seeds, paths):
+        params = read_params(paths.params)
+        for name in tidy(params.models, params.seeds, paths):
             logger.info("tidy: removed %s", name)
 
     run_checked(run)

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from fusionseq.artifacts import read_json, read_tensors, replacing
 from fusionseq.errors import PipelineError
+from fusionseq.model_catalog import find_model
 from fusionseq.models.cutting import get_backbone, list_backbones
+from fusionseq.models.weights import build_untrained
 
 
 def read_embedded(weights: Path, record: Path, sha256: str) -> tuple[dict[str, NDArray[np.float16]], dict[str, Any]]:
@@ -58,6 +60,16 @@ def read_weights(path: Path, model: keras.Model) -> None:
 
 
 def read_backbones(folder: Path, model: keras.Model) -> None:
-    """Load the pretrained weights of each backbone of a model."""
-    for name in list_backbones(model):
-        read_weights(folder / f"{name}.weights.h5", get_backbone(model, name))
+    """Load the pretrained weights of each backbone of a model, or of what it has of one."""
+    stem = find_model(model.name).stem
+    if stem is None:
+        for name in list_backbones(model):
+            read_weights(folder / f"{name}.weights.h5", get_backbone(model, name))
+        return
+    layers = {layer.name: layer for layer in model.layers}
+    for name in (stem.backbone, *list_backbones(model)):
+        whole = build_untrained(name)
+        read_weights(folder / f"{name}.weights.h5", whole)
+        for layer in whole.layers:
+            if layer.weights and layer.name in layers:
+                layers[layer.name].set_weights(layer.get_weights())

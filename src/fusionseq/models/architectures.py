@@ -1,13 +1,43 @@
-"""The architectures by name: what a file or a command line says becomes a builder."""
+"""Models by name: what a file or a command line says becomes a model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import import_module
 
 import keras
+from keras import KerasTensor
 
-from fusionseq.models.fusion import build_fusion
-from fusionseq.models.sequential import build_sequential
+from fusionseq.model_catalog import MODELS
+from fusionseq.models.head import Head
+from fusionseq.models.sequential import build_single
 
-ARCHITECTURES: dict[str, Callable[[int, int, int, float, int], keras.Model]] = {
-    "fusion": build_fusion,
-    "sequential": build_sequential,
-}
+
+def build_architecture(name: str, backbones: Sequence[str], image_size: int, head: Head) -> keras.Model:
+    """Build a model, with weights that are yet to be loaded in its backbones.
+
+    Parameters
+    ----------
+    name
+        A key of `fusionseq.catalog.MODELS`, or the name of a backbone: that backbone alone.
+    backbones
+        Those of the run; what the model makes of them is its own affair.
+    image_size
+        Height and width in pixels.
+    head
+        What its head is like.
+
+    Returns
+    -------
+    keras.Model
+        From uint8 RGB images of shape (batch, image_size, image_size, 3) to probabilities of shape
+        (batch, num_classes).
+    """
+    image = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
+    return keras.Model(image, _find_builder(name)(image, backbones, head), name=name)
+
+
+def _find_builder(name: str) -> Callable[[KerasTensor, Sequence[str], Head], KerasTensor]:
+    if name not in MODELS:
+        return lambda image, _, head: build_single(image, name, head)
+    builder: Callable[[KerasTensor, Sequence[str], Head], KerasTensor]
+    builder = getattr(import_module(f"fusionseq.models.{name}"), f"build_{name}")
+    return builder
