@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from fusionseq.sections import TrainingParams
+from fusionseq.training_sections import TrainingParams
 
 PREPROCESSING = {
     "mobilenetv2": keras.applications.mobilenet_v2.preprocess_input,

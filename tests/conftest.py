@@ -1,5 +1,6 @@
 """A small experiment on 32 px images, built once for all tests: random backbones stand in for pretrained ones."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +11,16 @@ import pytest
 from numpy.typing import NDArray
 
 from fusionseq.artifacts import Subsets
-from fusionseq.catalog import BACKBONES
-from fusionseq.sections import TrainingParams
+from fusionseq.model_catalog import find_stems
+from fusionseq.sections import RuntimeParams
+from fusionseq.training_sections import EarlyStoppingParams, PhaseParams, TrainingParams
 
 if TYPE_CHECKING:
     import keras
 
-    from fusionseq.features import Features, Inputs
+    from fusionseq.features import Inputs
     from fusionseq.model_files import ModelCard
-    from fusionseq.training import Epoch, Execution, Progress
+    from fusionseq.training import Epoch, Execution, Progress, Weights
 
 THREADS = 2
 IMAGE_SIZE = 32
@@ -26,14 +28,38 @@ CLASS_NAMES = ("ant", "bee", "cat")
 UNITS = 16
 DROPOUT = 0.5
 # Each of these leaves BatchNormalization, where there is any, on both of its sides.
+BACKBONES = ("mobilenetv2", "vgg16")
 CUTS = {"mobilenetv2": "block_16_expand", "vgg16": "block5_conv3"}
+RUNTIME = RuntimeParams(threads=THREADS, jit_compile=False, precision="float32", deterministic=True, devices="one")
 # 13 training images make two full batches and a ragged one.
 TRAINING = TrainingParams.model_validate(
     {
         "batch_size": 5,
-        "augmentation": {"horizontal_flip": False, "rotation": 0, "translation": 0},
+        "label_smoothing": 0,
+        "weight_decay": 0,
+        "learning_rate_schedule": "constant",
+        "early_stopping": None,
+        "augmentation": {
+            "horizontal_flip": False,
+            "rotation": 0,
+            "translation": 0,
+            "crop": 0,
+            "colour": 0,
+            "mixup": 0,
+        },
         "frozen": {"epochs": 2, "learning_rate": 1e-3},
         "fine_tuning": {"epochs": 2, "learning_rate": 5e-4},
+    }
+)
+# Everything that stored features allow. The rates are so high that validation soon gets worse: both phases stop early.
+REGULARIZED = TRAINING.model_copy(
+    update={
+        "label_smoothing": 0.1,
+        "weight_decay": 0.1,
+        "learning_rate_schedule": "cosine",
+        "early_stopping": EarlyStoppingParams(patience=2),
+        "frozen": PhaseParams(epochs=7, learning_rate=5e-3),
+        "fine_tuning": PhaseParams(epochs=7, learning_rate=2e-3),
     }
 )
 
@@ -45,14 +71,16 @@ class Experiment:
     backbones: Path
     images: NDArray[np.uint8]
     subsets: Subsets
-    features: "Mapping[str, Features]"
+    features: Mapping[str, NDArray[Any]]
 
     def build(self, architecture: str, seed: int = 0, dropout: float = DROPOUT) -> "keras.Model":
         """Build a model with the stand-ins for pretrained backbones."""
-        from fusionseq.models.architectures import ARCHITECTURES
+        from fusionseq.models.architectures import build_architecture
+        from fusionseq.models.head import Head
         from fusionseq.weight_files import read_backbones
 
-        model = ARCHITECTURES[architecture](IMAGE_SIZE, len(CLASS_NAMES), UNITS, dropout, seed)
+        head = Head(len(CLASS_NAMES), UNITS, dropout, seed)
+        model = build_architecture(architecture, BACKBONES, IMAGE_SIZE, head)
         read_backbones(self.backbones, model)
         return model
 
@@ -72,11 +100,11 @@ class Experiment:
         inputs = self.of_model(model) if inputs is None else inputs
         return train_model(model, inputs, subsets, CUTS, training or TRAINING, seed, make_execution(), progress)
 
-    def of_model(self, model: "keras.Model") -> "dict[str, Features]":
-        """The features of a model's own backbones."""
-        from fusionseq.models.cutting import list_backbones
+    def of_model(self, model: "keras.Model") -> dict[str, NDArray[Any]]:
+        """The features that a model is trained from."""
+        from fusionseq.models.cutting import list_stored
 
-        return {name: self.features[name] for name in list_backbones(model)}
+        return {name: self.features[name] for name in list_stored(model, CUTS)}
 
 
 def make_execution(num_devices: int = 1) -> "Execution":
@@ -93,10 +121,10 @@ class Forgetful:
     def read_history(self) -> "list[Epoch]":
         return []
 
-    def load(self, model: "keras.Model") -> None:
+    def load(self, model: "keras.Model") -> "Weights":
         raise AssertionError("nothing was saved")
 
-    def save(self, model: "keras.Model", history: "list[Epoch]") -> None:
+    def save(self, model: "keras.Model", history: "list[Epoch]", best: "Weights") -> None:
         pass
 
 
@@ -156,20 +184,20 @@ def experiment(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Experiment:
     """All that training takes, small."""
-    from fusionseq.features import Features, extract_features
+    from fusionseq.features import extract_features
     from fusionseq.models.backbones import build_pooled
     from fusionseq.models.cutting import get_frozen
     from fusionseq.models.weights import build_pretrained
     from fusionseq.weight_files import read_backbones, write_weights
 
     folder = tmp_path_factory.mktemp("backbones")
-    features = {}
+    features: dict[str, NDArray[Any]] = {}
     for name in BACKBONES:
         write_weights(folder / f"{name}.weights.h5", build_pretrained(name, embedded_weights))
         model = build_pooled(name, IMAGE_SIZE)
         read_backbones(folder, model)
-        rows = list(extract_features(get_frozen(model, CUTS[name], name), images))
-        features[name] = Features(*(np.stack([row[kind] for row in rows]) for kind in ("cut", "pooled")))
+        rows = list(extract_features(get_frozen(model, CUTS[name], name, find_stems(name, ["stacked"])), images))
+        features |= {key: np.stack([row[key] for row in rows]) for key in rows[0]}
     subset = np.array(["train", "train", "validation", "train", "test"] * 4)
     subset[4] = "train"
     labels = np.random.default_rng(1).permutation(np.arange(len(images)) % len(CLASS_NAMES))
@@ -197,7 +225,49 @@ def trained(experiment: Experiment) -> Trained:
     model = experiment.build("sequential")
     history = experiment.train(model)
     cuts = {"mobilenetv2": CUTS["mobilenetv2"]}
-    return Trained(model, history, ModelCard("sequential", 0, IMAGE_SIZE, CLASS_NAMES, UNITS, DROPOUT, cuts))
+    return Trained(model, history, ModelCard("sequential", BACKBONES, 0, IMAGE_SIZE, CLASS_NAMES, UNITS, DROPOUT, cuts))
+
+
+class Recorded(Forgetful):
+    """Keeps the state of the training, and all weights of the model, after each epoch."""
+
+    def __init__(self, folder: Path, experiment: Experiment, model: "keras.Model", training: TrainingParams) -> None:
+        from fusionseq.resuming import SavedProgress
+
+        self.whole, self.folder = model, folder
+        self.weights = [model.get_weights()]
+        inputs = experiment.of_model(model)
+        self.progress = SavedProgress(
+            folder / "last", model, inputs, experiment.subsets, CUTS, training, RUNTIME, 0, interval=0
+        )
+
+    def save(self, model: "keras.Model", history: "list[Epoch]", best: "Weights") -> None:
+        self.progress.save(model, history, best)
+        shutil.copytree(self.folder / "last", self.folder / str(len(history)))
+        self.weights.append(self.whole.get_weights())
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A fusion model, each phase of whose training stopped early: also all weights and states on the way."""
+
+    model: "keras.Model"
+    history: "list[Epoch]"
+    weights: list[list[NDArray[np.float32]]]
+    states: Path
+
+    def losses(self, phase: str) -> list[float]:
+        """Validation losses of a phase."""
+        return [epoch.validation_loss for epoch in self.history if epoch.phase == phase]
+
+
+@pytest.fixture(scope="session")
+def stopped(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
+    """A fusion model, trained without interruption until each phase stopped. Leave its weights alone."""
+    model = experiment.build("fusion")
+    recorded = Recorded(tmp_path_factory.mktemp("states"), experiment, model, REGULARIZED)
+    history = experiment.train(model, recorded, training=REGULARIZED)
+    return Stopped(model, history, recorded.weights, recorded.folder)
 
 
 @pytest.fixture
@@ -221,17 +291,31 @@ def params_content() -> dict[str, Any]:
         },
         "image_size": 48,
         "weights": {"source": "embedded", "sha256": "0" * 64},
+        "backbones": ["mobilenetv2", "vgg16"],
+        "controls": ["vgg16", "stacked", "wide_head"],
+        "ensemble": ["sequential", "vgg16"],
         "first_trained_layer": {"mobilenetv2": "block_13_expand", "vgg16": "block5_conv1"},
         "features": {"mode": "auto", "dtype": "float32"},
         "head": {"units": 256, "dropout": 0.5},
         "training": {
             "batch_size": 32,
-            "augmentation": {"horizontal_flip": False, "rotation": 0.0, "translation": 0.0},
+            "label_smoothing": 0.0,
+            "weight_decay": 0.0,
+            "learning_rate_schedule": "constant",
+            "early_stopping": None,
+            "augmentation": {
+                "horizontal_flip": False,
+                "rotation": 0.0,
+                "translation": 0.0,
+                "crop": 0.0,
+                "colour": 0.0,
+                "mixup": 0.0,
+            },
             "frozen": {"epochs": 15, "learning_rate": 1e-3},
             "fine_tuning": {"epochs": 6, "learning_rate": 1e-4},
         },
         "seeds": [0, 1, 2],
-        "statistics": {"confidence": 0.95},
+        "statistics": {"confidence": 0.95, "resamples": 200},
         "runtime": {
             "threads": 2,
             "jit_compile": False,

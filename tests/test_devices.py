@@ -17,18 +17,21 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 import keras
-from conftest import CLASS_NAMES, IMAGE_SIZE, TRAINING, Forgetful
+from conftest import BACKBONES, CLASS_NAMES, IMAGE_SIZE, REGULARIZED, TRAINING, Forgetful
 from fusionseq.artifacts import Subsets
-from fusionseq.features import Features
-from fusionseq.models.sequential import build_sequential
+from fusionseq.augmentation import augment
+from fusionseq.batches import Batches
+from fusionseq.models.architectures import build_architecture
+from fusionseq.models.head import Head
 from fusionseq.runtime import configure_runtime, using_devices
 from fusionseq.streaming import stream_batches
 from fusionseq.training import Execution, train_model
+from fusionseq.training_sections import AugmentationParams
 
 configure_runtime(2, "float32", deterministic=True)
 
 
-def train(devices, num_training, dropout):
+def train(devices, num_training, dropout=0.0, training=TRAINING):
     rng = np.random.default_rng(0)
     num_images = num_training + 7
     subset = np.array(["train"] * num_training + ["validation"] * 7)
@@ -36,13 +39,13 @@ def train(devices, num_training, dropout):
     cut = rng.standard_normal((num_images, 1, 1, 320)).astype(np.float32)
     pooled = rng.standard_normal((num_images, 1280)).astype(np.float32)
     with using_devices(devices) as num_devices:
-        model = build_sequential(IMAGE_SIZE, 3, 16, dropout, 0)
+        model = build_architecture("sequential", BACKBONES, IMAGE_SIZE, Head(3, 16, dropout, 0))
         # Untrained weights make features vanish; a large last convolution brings them back.
         kernel = model.get_layer("Conv_1").kernel
         kernel.assign(np.random.default_rng(1).standard_normal(kernel.shape).astype(np.float32) * 0.1)
         execution = Execution(jit_compile=False, num_devices=num_devices, feed=stream_batches, verbose=0)
-        training = TRAINING.model_copy(update={"batch_size": 4})
-        inputs = {"mobilenetv2": Features(cut, pooled)}
+        training = training.model_copy(update={"batch_size": 4})
+        inputs = {"mobilenetv2/cut": cut, "mobilenetv2/pooled": pooled}
         history = train_model(model, inputs, subsets, {"mobilenetv2": "Conv_1"}, training, 0, execution, Forgetful())
     layers = [model.get_layer(name) for name in ("hidden", "probabilities", "Conv_1")]
     weights = [np.asarray(weight, np.float64).ravel().tolist() for layer in layers for weight in layer.weights]
@@ -53,8 +56,31 @@ def train(devices, num_training, dropout):
     }
 
 
-runs = {f"{devices} {number}": train(devices, number, 0.0) for devices in ("one", "all") for number in NUMBERS}
+runs = {f"{devices} {number}": train(devices, number) for devices in ("one", "all") for number in NUMBERS}
 runs |= {f"dropout {turn}": train("all", 17, 0.5) for turn in (1, 2)}
+# Whatever can be on, mixtures too, of features for once.
+mixup = TRAINING.augmentation.model_copy(update={"mixup": 0.4})
+phases = {"frozen": TRAINING.frozen, "fine_tuning": TRAINING.fine_tuning}
+regularized = REGULARIZED.model_copy(update={"augmentation": mixup, **phases})
+runs |= {f"{devices} regularized": train(devices, 17, training=regularized) for devices in ("one", "all")}
+
+
+def train_on_changed_images():
+    images = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3)).astype(np.uint8)
+    shares = {"rotation": 10, "translation": 0.1, "crop": 0.1, "colour": 0.1, "mixup": 0}
+    changes = AugmentationParams.model_validate({"horizontal_flip": True, **shares})
+    with using_devices("all"):
+        image = keras.Input((8, 8, 3), dtype="uint8")
+        pixels = keras.layers.Flatten()(keras.ops.cast(image, "float32") / 255)
+        probabilities = keras.layers.Dense(3, "softmax", kernel_initializer="zeros")(pixels)
+        model = augment(keras.Model([image], probabilities), changes, 0)
+        model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
+        batches = Batches((images,), np.arange(10) % 3, np.arange(10), 4, seed=0, full=True)
+        model.fit(stream_batches(batches), epochs=2, shuffle=False, verbose=0)
+    return [weights.ravel().tolist() for weights in model.get_weights()]
+
+
+runs |= {f"changed images {turn}": train_on_changed_images() for turn in (1, 2)}
 print(json.dumps(runs))
 """
 # Full batches; a last one of which one device would get nothing; one of unequal shares.
@@ -76,14 +102,18 @@ def runs() -> dict[str, Any]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("number", NUMBERS)
-def test_two_devices_train_as_one(runs: dict[str, Any], number: int) -> None:
-    one, two = runs[f"one {number}"], runs[f"all {number}"]
+@pytest.mark.parametrize("what", [*NUMBERS, "regularized"])
+def test_two_devices_train_as_one(runs: dict[str, Any], what: object) -> None:
+    one, two = runs[f"one {what}"], runs[f"all {what}"]
     assert (one["devices"], two["devices"]) == (1, 2)
     assert max(abs(a - b) for a, b in zip(one["weights"], two["weights"], strict=True)) < 1e-5
     for of_one, of_two in zip(one["history"], two["history"], strict=True):
         assert of_two == pytest.approx(of_one, abs=1e-5)
     assert one["history"][-1][0] < one["history"][0][0]
+
+
+def test_two_devices_repeat_what_happens_to_images(runs: dict[str, Any]) -> None:
+    assert runs["changed images 1"] == runs["changed images 2"]
 
 
 def test_two_devices_with_dropout_repeat_themselves(runs: dict[str, Any]) -> None:

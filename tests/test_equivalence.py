@@ -11,19 +11,19 @@ from benchmarks.listings import (
     copy_weights,
     train_listing,
 )
-from conftest import Forgetful, make_execution
+from conftest import BACKBONES, Forgetful, make_execution
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from fusionseq.artifacts import Subsets
 from fusionseq.batches import Batches, EpochOrder
-from fusionseq.catalog import BACKBONES
-from fusionseq.features import Features, extract_features
-from fusionseq.models.architectures import ARCHITECTURES
+from fusionseq.features import extract_features
+from fusionseq.models.architectures import build_architecture
 from fusionseq.models.cutting import get_backbone, get_frozen, list_backbones
+from fusionseq.models.head import Head
 from fusionseq.models.weights import build_pretrained
-from fusionseq.sections import TrainingParams
 from fusionseq.training import train_model
+from fusionseq.training_sections import TrainingParams
 
 LISTINGS = {"fusion": build_fusion_listing, "sequential": build_sequential_listing}
 Losses = tuple[float, float, float, float]
@@ -36,7 +36,18 @@ NUM_CLASSES = 3
 TRAINING = TrainingParams.model_validate(
     {
         "batch_size": 3,
-        "augmentation": {"horizontal_flip": False, "rotation": 0, "translation": 0},
+        "label_smoothing": 0,
+        "weight_decay": 0,
+        "learning_rate_schedule": "constant",
+        "early_stopping": None,
+        "augmentation": {
+            "horizontal_flip": False,
+            "rotation": 0,
+            "translation": 0,
+            "crop": 0,
+            "colour": 0,
+            "mixup": 0,
+        },
         "frozen": {"epochs": 2, "learning_rate": 1e-3},
         "fine_tuning": {"epochs": 2, "learning_rate": 1e-4},
     }
@@ -66,7 +77,7 @@ def pretrained() -> dict[str, keras.Model]:
 
 
 def build(architecture: str, image_size: int, pretrained: dict[str, keras.Model]) -> keras.Model:
-    model = ARCHITECTURES[architecture](image_size, NUM_CLASSES, 256, 0.5, 0)
+    model = build_architecture(architecture, BACKBONES, image_size, Head(NUM_CLASSES, 256, 0.5, 0))
     for name in list_backbones(model):
         get_backbone(model, name).set_weights(pretrained[name].get_weights())
     return model
@@ -83,10 +94,10 @@ def train_both(
     listing = LISTINGS[architecture](image_size, NUM_CLASSES, dropout_seed)
     copy_weights(model, listing)
 
-    features = {}
+    features: dict[str, NDArray[np.float32]] = {}
     for name in names:
         of_images = list(extract_features(get_frozen(model, cuts[name], name), images))
-        features[name] = Features(*(np.stack([of[kind] for of in of_images]) for kind in ("cut", "pooled")))
+        features |= {key: np.stack([of[key] for of in of_images]) for key in of_images[0]}
     history = train_model(model, features, subsets, cuts, TRAINING, 0, make_execution(), Forgetful())
 
     # In a graph, TensorFlow multiplies by a reciprocal where `preprocess_input` divides; test_backbones.py holds both

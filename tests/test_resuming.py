@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,19 +8,14 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from conftest import CUTS, TRAINING, Experiment, Trained
+from conftest import CUTS, REGULARIZED, RUNTIME, TRAINING, Experiment, Stopped, Trained
 from numpy.typing import NDArray
 
 from fusionseq.artifacts import Subsets
-from fusionseq.features import Features
+from fusionseq.augmentation import augment
 from fusionseq.resuming import SavedProgress
-from fusionseq.sections import AugmentationParams, RuntimeParams
-from fusionseq.training import Epoch
-
-RUNTIME = RuntimeParams(threads=2, jit_compile=False, precision="float32", deterministic=True, devices="one")
-
-
-FLIPS = AugmentationParams(horizontal_flip=True, rotation=10, translation=0.1)
+from fusionseq.training import Epoch, Weights
+from fusionseq.training_sections import EarlyStoppingParams, TrainingParams
 
 
 class KilledError(Exception):
@@ -31,8 +27,8 @@ class Killed(SavedProgress):
 
     epochs = 0
 
-    def save(self, model: keras.Model, history: list[Epoch]) -> None:
-        super().save(model, history)
+    def save(self, model: keras.Model, history: list[Epoch], best: Weights) -> None:
+        super().save(model, history, best)
         if len(history) == self.epochs:
             raise KilledError
 
@@ -42,16 +38,21 @@ class Counted(SavedProgress):
 
     trained = 0
 
-    def save(self, model: keras.Model, history: list[Epoch]) -> None:
-        super().save(model, history)
+    def save(self, model: keras.Model, history: list[Epoch], best: Weights) -> None:
+        super().save(model, history, best)
         self.trained += 1
 
 
 def make_progress(
-    kind: Callable[..., SavedProgress], folder: Path, experiment: Experiment, model: keras.Model, interval: float = 0.0
+    kind: Callable[..., SavedProgress],
+    folder: Path,
+    experiment: Experiment,
+    model: keras.Model,
+    interval: float = 0.0,
+    training: TrainingParams = TRAINING,
 ) -> Any:
     of_model = experiment.of_model(model)
-    return kind(folder, model, of_model, experiment.subsets, CUTS, TRAINING, RUNTIME, 0, interval=interval)
+    return kind(folder, model, of_model, experiment.subsets, CUTS, training, RUNTIME, 0, interval=interval)
 
 
 def start_and_kill(folder: Path, experiment: Experiment, epochs: int) -> None:
@@ -86,6 +87,48 @@ def test_killed_training_ends_as_one_that_ran_through(
     assert_equal_weights(model, trained.model)
 
 
+@pytest.mark.parametrize("killed", ["waiting", "stopped", "fine-tuning"])
+def test_killed_training_stops_where_one_that_ran_through_did(
+    experiment: Experiment, stopped: Stopped, tmp_path: Path, killed: str
+) -> None:
+    num_frozen = len(stopped.losses("frozen"))
+    # The best epoch is not the last one in any of these.
+    epochs = {"waiting": num_frozen - 1, "stopped": num_frozen, "fine-tuning": len(stopped.history) - 1}[killed]
+    shutil.copytree(stopped.states / str(epochs), tmp_path / "state")
+    model = experiment.build("fusion")
+    progress = make_progress(Counted, tmp_path / "state", experiment, model, training=REGULARIZED)
+    history = experiment.train(model, progress, training=REGULARIZED)
+    assert progress.trained == len(history) - epochs
+    assert history == stopped.history
+    assert_equal_weights(model, stopped.model)
+
+
+def test_random_changes_go_on_where_they_were(experiment: Experiment, sequential: keras.Model, tmp_path: Path) -> None:
+    def build() -> keras.Model:
+        image = keras.Input((32, 32, 3), dtype="uint8")
+        pixels = keras.layers.Flatten()(keras.ops.cast(image, "float32") / 255)
+        kernel = keras.initializers.GlorotUniform(0)
+        probabilities = keras.layers.Dense(3, "softmax", kernel_initializer=kernel)(pixels)
+        shares = {"rotation": 10.0, "translation": 0.1, "crop": 0.1, "colour": 0.1}
+        changes = TRAINING.augmentation.model_copy(update=shares | {"horizontal_flip": True})
+        model = augment(keras.Model([image], probabilities), changes, 0)
+        model.compile("adam", loss="sparse_categorical_crossentropy")
+        model.optimizer.build(model.trainable_variables)
+        return model
+
+    def change(model: keras.Model) -> NDArray[np.float32]:
+        return np.asarray(model([experiment.images], training=True))
+
+    model, resumed = build(), build()
+    first = change(model)
+    epochs = [Epoch("frozen", 1, 0.5, 0.5, 0.5, 0.5)]
+    make_progress(SavedProgress, tmp_path, experiment, sequential).save(model, epochs, [])
+    make_progress(SavedProgress, tmp_path, experiment, sequential).load(resumed)
+    second = change(resumed)
+    np.testing.assert_array_equal(second, change(model))
+    assert (second != first).any()
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -98,6 +141,7 @@ def test_killed_training_ends_as_one_that_ran_through(
         b"7",
         b'{"history": []}',
         b'{"history": [{"phase": "frozen"}], "seed_states": []}',
+        b'{"history": [], "seed_states": [], "weights_sha256": ""}',
     ],
 )
 def test_damaged_history_starts_anew(
@@ -122,10 +166,20 @@ def test_training_after_damaged_weights_ends_as_one_that_ran_through(
     assert_equal_weights(model, trained.model)
 
 
+def test_damaged_best_weights_start_anew(experiment: Experiment, stopped: Stopped, tmp_path: Path) -> None:
+    shutil.copytree(stopped.states / "2", tmp_path / "state")
+    (file,) = tmp_path.glob("state/*/2.best.safetensors")
+    model = experiment.build("fusion")
+    progress = make_progress(SavedProgress, tmp_path / "state", experiment, model, training=REGULARIZED)
+    assert len(progress.read_history()) == 2
+    file.write_bytes(file.read_bytes()[:1000])
+    assert progress.read_history() == []
+
+
 def save_epoch(progress: SavedProgress, model: keras.Model) -> None:
     model.compile("adam", loss="sparse_categorical_crossentropy")
     model.optimizer.build(model.trainable_variables)
-    progress.save(model, [Epoch("frozen", 1, 0.1 + 0.2, 0.5, 1e-17, 0.25)])
+    progress.save(model, [Epoch("frozen", 1, 0.1 + 0.2, 0.5, 1e-17, 0.25)], [])
 
 
 def test_history_survives_exactly(experiment: Experiment, sequential: keras.Model, tmp_path: Path) -> None:
@@ -142,9 +196,11 @@ def change_array(array: NDArray[Any]) -> NDArray[Any]:
 
 @pytest.fixture(scope="module")
 def changes(experiment: Experiment, sequential: keras.Model) -> dict[str, dict[str, Any]]:
-    features = experiment.of_model(sequential)["mobilenetv2"]
+    features = experiment.of_model(sequential)
+    cut, pooled = "mobilenetv2/cut", "mobilenetv2/pooled"
     subsets = experiment.subsets
     rate = TRAINING.frozen.model_copy(update={"learning_rate": 1.1e-3})
+    mixup = TRAINING.augmentation.model_copy(update={"mixup": 0.2})
     more_epochs = TRAINING.fine_tuning.model_copy(update={"epochs": 3})
     return {
         "seed": {"seed": 1},
@@ -154,12 +210,16 @@ def changes(experiment: Experiment, sequential: keras.Model) -> dict[str, dict[s
         "cut": {"first_trained_layers": CUTS | {"mobilenetv2": "block_15_expand"}},
         "labels": {"subsets": replace(subsets, labels=change_array(subsets.labels))},
         "split": {"subsets": replace(subsets, subset=np.roll(subsets.subset, 1))},
-        "cut features": {"inputs": {"mobilenetv2": Features(change_array(features.cut), features.pooled)}},
-        "pooled features": {"inputs": {"mobilenetv2": Features(features.cut, change_array(features.pooled))}},
+        "cut features": {"inputs": features | {cut: change_array(features[cut])}},
+        "pooled features": {"inputs": features | {pooled: change_array(features[pooled])}},
         "initial weights": {"model": experiment.build("sequential", seed=1)},
         "threads": {"runtime": RUNTIME.model_copy(update={"threads": 1})},
         "images": {"inputs": experiment.images},
-        "augmentation": {"training": TRAINING.model_copy(update={"augmentation": FLIPS})},
+        "augmentation": {"training": TRAINING.model_copy(update={"augmentation": mixup})},
+        "label smoothing": {"training": TRAINING.model_copy(update={"label_smoothing": 0.1})},
+        "weight decay": {"training": TRAINING.model_copy(update={"weight_decay": 0.1})},
+        "schedule": {"training": TRAINING.model_copy(update={"learning_rate_schedule": "cosine"})},
+        "early stopping": {"training": TRAINING.model_copy(update={"early_stopping": EarlyStoppingParams(patience=9)})},
         "dropout": {"model": experiment.build("sequential", dropout=0.25)},
     }
 
@@ -180,6 +240,10 @@ def changes(experiment: Experiment, sequential: keras.Model) -> dict[str, dict[s
         "threads",
         "images",
         "augmentation",
+        "label smoothing",
+        "weight decay",
+        "schedule",
+        "early stopping",
         "dropout",
     ],
 )
@@ -218,7 +282,11 @@ def test_names_of_images_do_not_decide_the_progress(
 
 def test_only_the_last_weights_are_kept(experiment: Experiment, tmp_path: Path) -> None:
     start_and_kill(tmp_path, experiment, 3)
-    assert sorted(path.name for path in tmp_path.glob("*/*")) == ["3.weights.h5", "history.json"]
+    assert sorted(path.name for path in tmp_path.glob("*/*")) == [
+        "3.best.safetensors",
+        "3.weights.h5",
+        "history.json",
+    ]
 
 
 def test_nothing_is_saved_a_moment_after_the_last_time(

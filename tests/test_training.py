@@ -1,21 +1,19 @@
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from conftest import CUTS, TRAINING, Experiment, Forgetful, Trained, make_execution
+from conftest import CUTS, REGULARIZED, TRAINING, Experiment, Forgetful, Recorded, Stopped, Trained, make_execution
 from numpy.typing import NDArray
 
 from fusionseq.errors import PipelineError
-from fusionseq.features import Features
-from fusionseq.models.cutting import get_tail
-from fusionseq.training import Epoch, train_model
-
-Weights = dict[str, NDArray[np.float32]]
+from fusionseq.models.cutting import get_fine_tuning_phase
+from fusionseq.training import Epoch, Weights, train_model
 
 
-def get_weights(model: keras.Model) -> Weights:
+def get_weights(model: keras.Model) -> dict[str, NDArray[np.float32]]:
     return {weight.path: np.array(weight) for weight in model.weights}
 
 
@@ -41,7 +39,7 @@ class Snapshots(Forgetful):
         self.whole = model
         self.weights = [get_weights(model)]
 
-    def save(self, model: keras.Model, history: list[Epoch]) -> None:
+    def save(self, model: keras.Model, history: list[Epoch], best: Weights) -> None:
         self.weights.append(get_weights(self.whole))
 
 
@@ -97,24 +95,91 @@ def test_another_dropout_seed_gives_other_weights(experiment: Experiment, traine
     assert differ(other, trained.model)
 
 
-def test_labels_and_features_of_the_test_subset_are_not_looked_at(experiment: Experiment, trained: Trained) -> None:
+@pytest.mark.parametrize("kind", ["features", "images"])
+def test_nothing_of_the_test_subset_is_looked_at(experiment: Experiment, stopped: Stopped, kind: str) -> None:
+    """No choice sees it: neither when to stop, nor which epoch was the best, nor the learning rate."""
+    rng = np.random.default_rng(0)
     test = experiment.subsets.rows("test")
     labels = experiment.subsets.labels.copy()
-    labels[test] = (labels[test] + 1) % 3
-    features = {}
-    for name, of_backbone in experiment.features.items():
-        cut, pooled = of_backbone.cut.copy(), of_backbone.pooled.copy()
-        cut[test] = np.nan
-        pooled[test] = np.nan
-        features[name] = replace(of_backbone, cut=cut, pooled=pooled)
+    labels[test] = rng.permutation(labels[test])
+    assert (labels != experiment.subsets.labels).any()
+    images, features = experiment.images.copy(), {name: of.copy() for name, of in experiment.features.items()}
+    images[test] = rng.integers(0, 256, images[test].shape)
+    for values in features.values():
+        values[test] = rng.normal(size=values[test].shape)
+    blind = replace(experiment, subsets=replace(experiment.subsets, labels=labels), features=features)
+    model = blind.build("fusion")
+    history = blind.train(model, inputs=images if kind == "images" else None, training=REGULARIZED)
+    assert_equal_weights(model, stopped.model)
+    assert history == stopped.history
+
+
+class Optimizers(Forgetful):
+    """Keeps the learning rate and the weight decay after each epoch."""
+
+    def __init__(self) -> None:
+        self.rates: list[float] = []
+        self.decays: list[float] = []
+
+    def save(self, model: keras.Model, history: list[Epoch], best: Weights) -> None:
+        self.rates.append(float(model.optimizer.learning_rate))
+        self.decays.append(model.optimizer.weight_decay)
+
+
+def test_labels_decay_and_schedule_are_those_of_the_parameters(experiment: Experiment) -> None:
+    # A single batch, whose loss is that of the untrained model.
+    options = {"batch_size": 13, "label_smoothing": 0.2, "weight_decay": 0.1, "learning_rate_schedule": "cosine"}
+    model = experiment.build("sequential", dropout=0)
+    rows = experiment.subsets.rows("train")
+    assert len(rows) == 13
+    shares = np.eye(3)[experiment.subsets.labels[rows]] * 0.8 + 0.2 / 3
+    expected = -(shares * np.log(np.asarray(model(experiment.images[rows], training=False)))).sum(axis=1).mean()
+    optimizers = Optimizers()
+    history = experiment.train(model, optimizers, training=TRAINING.model_copy(update=options))
+    assert history[0].loss == pytest.approx(expected, rel=1e-4)
+    assert optimizers.decays == [0.1] * 4
+    # Each phase has two epochs: a cosine is halfway down after the first.
+    first, second = TRAINING.frozen.learning_rate, TRAINING.fine_tuning.learning_rate
+    assert optimizers.rates == pytest.approx([first / 2, 0, second / 2, 0], abs=1e-9)
+
+
+def test_phases_stop_once_validation_gets_no_better(stopped: Stopped) -> None:
+    assert REGULARIZED.early_stopping is not None
+    for phase, settings in (("frozen", REGULARIZED.frozen), ("fine-tuning", REGULARIZED.fine_tuning)):
+        losses = stopped.losses(phase)
+        assert len(losses) == np.argmin(losses) + 1 + REGULARIZED.early_stopping.patience < settings.epochs
+    assert [epoch.epoch for epoch in stopped.history] == list(range(1, len(stopped.history) + 1))
+
+
+def test_stopped_training_ends_with_the_weights_of_its_best_epoch(stopped: Stopped) -> None:
+    best = len(stopped.losses("frozen")) + int(np.argmin(stopped.losses("fine-tuning")))
+    for values, expected in zip(stopped.model.get_weights(), stopped.weights[best + 1], strict=True):
+        np.testing.assert_array_equal(values, expected)
+
+
+def test_best_epoch_is_chosen_by_the_labels_as_they_are(experiment: Experiment, stopped: Stopped) -> None:
+    assert REGULARIZED.label_smoothing > 0
+    rows = experiment.subsets.rows("validation")
+    probabilities = np.asarray(stopped.model(experiment.images[rows], training=False))
+    expected = -np.log(probabilities[np.arange(len(rows)), experiment.subsets.labels[rows]]).mean()
+    assert min(stopped.losses("fine-tuning")) == pytest.approx(expected, rel=1e-4)
+
+
+def test_fine_tuning_goes_on_from_the_best_epoch_of_the_frozen_phase(experiment: Experiment, tmp_path: Path) -> None:
+    # Steps so small that weights stay what they are.
+    still = REGULARIZED.fine_tuning.model_copy(update={"epochs": 1, "learning_rate": 1e-12})
+    training = REGULARIZED.model_copy(update={"fine_tuning": still})
     model = experiment.build("sequential")
-    history = replace(experiment, features=features).train(model, subsets=replace(experiment.subsets, labels=labels))
-    assert_equal_weights(model, trained.model)
-    assert history == trained.history
+    recorded = Recorded(tmp_path, experiment, model, training)
+    losses = [epoch.validation_loss for epoch in experiment.train(model, recorded, training=training)][:-1]
+    best = int(np.argmin(losses))
+    assert best + 1 < len(losses)
+    for values, expected in zip(model.get_weights(), recorded.weights[best + 1], strict=True):
+        np.testing.assert_allclose(values, expected, rtol=0, atol=1e-9)
 
 
 def test_batch_normalization_moves_in_neither_phase(snapshots: Snapshots) -> None:
-    tail = get_tail(snapshots.whole, CUTS)
+    tail = get_fine_tuning_phase(snapshots.whole, CUTS).part
     paths = [weight.path for layer in list_normalization(tail) for weight in layer.weights]
     assert len(paths) == 4 * 4  # four layers of gamma, beta, moving mean and moving variance
     before, *after = snapshots.weights
@@ -172,19 +237,15 @@ def test_fusion_trains_both_backbones_on_their_own_features(experiment: Experime
     assert not any("bn" in path.lower() for path in changed)
 
 
-@pytest.mark.parametrize("architecture", ["sequential", "fusion"])
-def test_training_from_images_is_training_from_stored_features(experiment: Experiment, architecture: str) -> None:
-    of_features, of_images = (experiment.build(architecture) for _ in range(2))
-    history = experiment.train(of_features)
-    assert experiment.train(of_images, inputs=experiment.images) == history
-    assert_equal_weights(of_images, of_features)
+def test_training_from_images_is_training_from_stored_features(experiment: Experiment, trained: Trained) -> None:
+    """For fusion, see `test_nothing_of_the_test_subset_is_looked_at`."""
+    of_images = experiment.build("sequential")
+    assert experiment.train(of_images, inputs=experiment.images) == trained.history
+    assert_equal_weights(of_images, trained.model)
 
 
 def test_features_in_half_precision_train_to_nearly_the_same(experiment: Experiment, trained: Trained) -> None:
-    halved = {
-        name: Features(of.cut.astype(np.float16), of.pooled.astype(np.float16))
-        for name, of in experiment.features.items()
-    }
+    halved = {name: values.astype(np.float16) for name, values in experiment.features.items()}
     history = experiment.train(experiment.build("sequential"), inputs=halved)
     assert history != trained.history
     for epoch, other in zip(history, trained.history, strict=True):
@@ -208,10 +269,9 @@ def test_softmax_stays_in_single_precision(experiment: Experiment, precision: st
 
 def test_batch_too_small_for_the_devices_is_one_line(experiment: Experiment) -> None:
     execution = replace(make_execution(), num_devices=TRAINING.batch_size + 1)
-    inputs = {"mobilenetv2": experiment.features["mobilenetv2"]}
     model = experiment.build("sequential")
     with pytest.raises(PipelineError, match=r"batch_size must be at least the number of devices, 6\. Got 5"):
-        train_model(model, inputs, experiment.subsets, CUTS, TRAINING, 0, execution, Forgetful())
+        train_model(model, experiment.of_model(model), experiment.subsets, CUTS, TRAINING, 0, execution, Forgetful())
 
 
 def test_diverging_training_stops_with_a_message(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:

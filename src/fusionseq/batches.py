@@ -22,7 +22,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     inputs
         An array of shape (num_examples, ...), or one for each input of the model.
     labels
-        Integers of shape (num_examples,).
+        Integers of shape (num_examples,), or shares of the classes, of shape (num_examples, num_classes).
     rows
         Positions of the chosen examples.
     batch_size
@@ -37,7 +37,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def __init__(
         self,
         inputs: Inputs,
-        labels: NDArray[np.int64],
+        labels: NDArray[np.int64] | NDArray[np.float32],
         rows: NDArray[np.int64],
         batch_size: int,
         seed: int | None,

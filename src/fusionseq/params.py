@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from fusionseq.catalog import BACKBONES
 from fusionseq.errors import PipelineError
+from fusionseq.model_catalog import MODELS, PAPER_MODELS, find_model, list_models
 from fusionseq.sections import (
     DataParams,
     FeaturesParams,
@@ -19,9 +20,9 @@ from fusionseq.sections import (
     Seed,
     SplitParams,
     StatisticsParams,
-    TrainingParams,
     WeightsParams,
 )
+from fusionseq.training_sections import TrainingParams
 
 
 class Params(Section):
@@ -31,7 +32,10 @@ class Params(Section):
     split: SplitParams
     image_size: Annotated[int, Field(ge=1, le=1024, strict=True)]
     weights: WeightsParams
+    backbones: Annotated[list[str], Field(min_length=2, max_length=2)]
     first_trained_layer: dict[str, str]
+    controls: list[str]
+    ensemble: list[str]
     features: FeaturesParams
     head: HeadParams
     training: TrainingParams
@@ -41,9 +45,13 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _check_backbones(self) -> Self:
-        if set(self.first_trained_layer) != set(BACKBONES):
+        for name in self.backbones:
+            if name not in BACKBONES or self.backbones.count(name) > 1:
+                raise ValueError(f"backbones must be two different ones of {', '.join(BACKBONES)}. Got {name!r}.")
+        if not set(self.backbones) <= set(self.first_trained_layer) <= set(BACKBONES):
             raise ValueError(
-                f"first_trained_layer must name a layer of each of {', '.join(BACKBONES)}. "
+                f"first_trained_layer must name a layer of {' and '.join(self.backbones)}, and of no others than "
+                f"{', '.join(BACKBONES)}. "
                 f"Got {', '.join(self.first_trained_layer) or 'none'}."
             )
         for name, layer in self.first_trained_layer.items():
@@ -51,10 +59,41 @@ class Params(Section):
                 raise ValueError(
                     f"first_trained_layer.{name} must be one of {', '.join(BACKBONES[name].clean_cuts)}. Got {layer!r}."
                 )
-        smallest = max(backbone.stride for backbone in BACKBONES.values())
+        others = [name for name in self.backbones if not BACKBONES[name].is_embedded]
+        if self.weights.source == "embedded" and others:
+            raise ValueError(
+                f"weights.source must be imagenet, since the embedded weights have no {' and no '.join(others)}. "
+                "Got embedded."
+            )
+        smallest = max(BACKBONES[name].stride for name in self.backbones)
         if self.image_size < smallest:
             raise ValueError(f"image_size must be at least {smallest}. Got {self.image_size}.")
         return self
+
+    @model_validator(mode="after")
+    def _check_models(self) -> Self:
+        known = [name for name in (*MODELS, *self.backbones) if name not in (*PAPER_MODELS, self.backbones[0])]
+        for name in self.controls:
+            if name not in known:
+                raise ValueError(f"controls must be of {', '.join(known)}. Got {name!r}.")
+            if self.controls.count(name) > 1:
+                raise ValueError(f"controls must not repeat. Got {name} more than once.")
+            missing = set(find_model(name).needs) - set(self.backbones)
+            if missing:
+                raise ValueError(
+                    f"controls: {name} is made of {', '.join(sorted(missing))}, which backbones must name."
+                )
+        for name in self.ensemble:
+            if name not in self.models or self.ensemble.count(name) > 1:
+                raise ValueError(f"ensemble must be of {', '.join(self.models)}, each once. Got {name!r}.")
+        if len(self.ensemble) == 1:
+            raise ValueError(f"ensemble must be empty, or name two models or more. Got {self.ensemble[0]!r} alone.")
+        return self
+
+    @property
+    def models(self) -> list[str]:
+        """The models that are trained."""
+        return list_models(self.controls)
 
     @model_validator(mode="after")
     def _check_augmentation(self) -> Self:
@@ -62,6 +101,15 @@ class Params(Section):
             raise ValueError(
                 "features.mode must be auto or streaming where training.augmentation is on: stored features would all "
                 "be of the same image. Got cached."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_compilation(self) -> Self:
+        if self.runtime.jit_compile and self.training.augmentation.is_interpolating:
+            raise ValueError(
+                "runtime.jit_compile must be false where training.augmentation has rotation, translation or crop, for "
+                "which XLA has no kernel. Got true."
             )
         return self
 

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from safetensors.numpy import load_file, save_file
 
 from fusionseq.artifacts import Subsets, replacing, write_json
-from fusionseq.feature_files import iterate_arrays
 from fusionseq.features import Inputs
-from fusionseq.sections import RuntimeParams, TrainingParams
-from fusionseq.training import Epoch
+from fusionseq.sections import RuntimeParams
+from fusionseq.training import Epoch, Weights
+from fusionseq.training_sections import TrainingParams
 
 # Seconds between two saves: what a crash may cost, against the time to write a large optimizer state.
 _INTERVAL = 15.0
@@ -54,7 +55,8 @@ class SavedProgress:
         settings += [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
         settings += subsets.subset.tolist()
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-        for array in (subsets.labels, *model.get_weights(), *iterate_arrays(inputs)):
+        arrays = inputs.values() if isinstance(inputs, Mapping) else [inputs]
+        for array in (subsets.labels, *model.get_weights(), *arrays):
             digest.update(np.ascontiguousarray(array).data)
         self._folder = folder / digest.hexdigest()[:16]
         self._interval = interval
@@ -64,31 +66,37 @@ class SavedProgress:
         """Read the epochs that need not be trained again; none where nothing usable is saved."""
         return self._read()[0]
 
-    def load(self, model: keras.Model) -> None:
-        """Load a compiled model, with its optimizer and its dropout, as of the last saved epoch."""
+    def load(self, model: keras.Model) -> Weights:
+        """Load a compiled model as of the last saved epoch, optimizer and dropout too, and give the best weights."""
         history, seed_states = self._read()
         model.load_weights(self._weights(history))
         for generator, state in zip(_list_seed_generators(model), seed_states, strict=True):
             generator.state.assign(state)
+        best = load_file(self._best(history))
+        return [best[f"{position:04d}"] for position in range(len(best))]
 
-    def save(self, model: keras.Model, history: list[Epoch]) -> None:
-        """Save a compiled model after an epoch, unless that was done a moment ago."""
+    def save(self, model: keras.Model, history: list[Epoch], best: Weights) -> None:
+        """Save a compiled model after an epoch, and the best weights, unless that was done a moment ago."""
         if time.monotonic() - self._last_save < self._interval:
             return
         before = self.read_history()
         with replacing(self._weights(history)) as temporary:
             model.save_weights(temporary)
+        with replacing(self._best(history)) as temporary:
+            save_file({f"{position:04d}": values for position, values in enumerate(best)}, temporary)
         # Keras leaves the state of dropout out of .weights.h5.
         seed_states = [np.asarray(generator.state).tolist() for generator in _list_seed_generators(model)]
         content = {
             "history": [asdict(epoch) for epoch in history],
             "seed_states": seed_states,
             "weights_sha256": _compute_sha256(self._weights(history)),
+            "best_sha256": _compute_sha256(self._best(history)),
         }
         # From here on the new weights count; a kill before this line leaves the old ones.
         write_json(self._folder / "history.json", content)
         if before and len(before) != len(history):
             self._weights(before).unlink(missing_ok=True)
+            self._best(before).unlink(missing_ok=True)
         self._last_save = time.monotonic()
 
     def clear(self) -> None:
@@ -98,11 +106,15 @@ class SavedProgress:
     def _weights(self, history: list[Epoch]) -> Path:
         return self._folder / f"{len(history)}.weights.h5"
 
+    def _best(self, history: list[Epoch]) -> Path:
+        return self._folder / f"{len(history)}.best.safetensors"
+
     def _read(self) -> tuple[list[Epoch], list[list[int]]]:
         try:
             content = json.loads((self._folder / "history.json").read_bytes())
             history = [Epoch(**epoch) for epoch in content["history"]]
-            if _compute_sha256(self._weights(history)) == content["weights_sha256"]:
+            digests = [_compute_sha256(path) for path in (self._weights(history), self._best(history))]
+            if digests == [content["weights_sha256"], content["best_sha256"]]:
                 return history, content["seed_states"]
         except (OSError, ValueError, TypeError, KeyError):
             pass

@@ -164,36 +164,6 @@ class HeadParams(Section):
     dropout: Annotated[Number, Field(ge=0, lt=1)]
 
 
-class PhaseParams(Section):
-    """One of the two phases of training."""
-
-    epochs: Count
-    learning_rate: Annotated[Number, Field(gt=0)]
-
-
-class AugmentationParams(Section):
-    """How images are changed at random in training; all zero and false leaves them as they are.
-
-    Attributes
-    ----------
-    horizontal_flip
-        Whether left and right may change places.
-    rotation
-        Largest angle in degrees, either way.
-    translation
-        Largest shift as a share of the side, in every direction.
-    """
-
-    horizontal_flip: Annotated[bool, Field(strict=True)]
-    rotation: Annotated[Number, Field(ge=0, le=180)]
-    translation: Annotated[Number, Field(ge=0, lt=1)]
-
-    @property
-    def is_on(self) -> bool:
-        """Whether anything may happen to an image."""
-        return self.horizontal_flip or self.rotation > 0 or self.translation > 0
-
-
 class FeaturesParams(Section):
     """Whether what the frozen layers say is stored, and how."""
 
@@ -201,28 +171,19 @@ class FeaturesParams(Section):
     dtype: Literal["float32", "float16"]
 
 
-class TrainingParams(Section):
-    """Both phases, the same for every model."""
-
-    batch_size: Count
-    augmentation: AugmentationParams
-    frozen: PhaseParams
-    fine_tuning: PhaseParams
-
-    @model_validator(mode="after")
-    def _check_rates(self) -> Self:
-        if self.fine_tuning.learning_rate > self.frozen.learning_rate:
-            raise ValueError(
-                "training.fine_tuning.learning_rate must not exceed training.frozen.learning_rate "
-                f"({self.frozen.learning_rate:g}). Got {self.fine_tuning.learning_rate:g}."
-            )
-        return self
-
-
 class StatisticsParams(Section):
-    """How sure the intervals are to be."""
+    """How sure the intervals are to be.
+
+    Attributes
+    ----------
+    confidence
+        Of every interval; one less it is the level of every test.
+    resamples
+        Draws of each bootstrap.
+    """
 
     confidence: Annotated[Number, Field(gt=0.5, lt=1)]
+    resamples: Annotated[int, Field(ge=100, le=1_000_000, strict=True)]
 
 
 class RuntimeParams(Section):
