@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from fusionseq.artifacts import Subsets, read_table, write_table
-from fusionseq.evaluation import evaluate_probabilities
 from fusionseq.statistics import Run
 from fusionseq.tables import PREDICTION_COLUMNS, tabulate_predictions, tabulate_probabilities
 
@@ -19,7 +18,7 @@ TEST_LABELS = np.array([1, 1, 0])
 
 def make_run(seed: int, probabilities: list[list[float]]) -> Run:
     array = np.array(probabilities, dtype=np.float32)
-    return Run(seed, array, evaluate_probabilities(TEST_LABELS, array))
+    return Run(seed, array, array)
 
 
 def test_predictions_name_test_images_and_classes() -> None:
@@ -43,7 +42,7 @@ def test_probabilities_survive_the_text_exactly(tmp_path: Path) -> None:
     logits = rng.normal(size=(400, 7)) * 20
     probabilities = (np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)).astype(np.float32)
     probabilities[0] = [1, 0, np.finfo(np.float32).smallest_subnormal, np.finfo(np.float32).tiny, 0.1, 1 / 3, 1e-7]
-    runs = [Run(seed, probabilities, evaluate_probabilities(labels, probabilities)) for seed in (4, 2)]
+    runs = [Run(seed, probabilities, probabilities) for seed in (4, 2)]
     write_table(tmp_path / "p.csv", ("image", "seed", *subsets.class_names), tabulate_probabilities(subsets, runs))
     rows = read_table(tmp_path / "p.csv")
     assert [row["image"] for row in rows] == [*names, *names]
@@ -60,7 +59,7 @@ def test_probabilities_are_as_short_as_exactness_allows() -> None:
 
 def test_run_of_another_number_of_images_is_refused() -> None:
     probabilities = np.full((2, 2), 0.5, dtype=np.float32)
-    run = Run(0, probabilities, evaluate_probabilities(np.array([0, 1]), probabilities))
+    run = Run(0, probabilities, probabilities)
     with pytest.raises(ValueError, match="shorter"):
         list(tabulate_predictions(SUBSETS, [run]))
     with pytest.raises(ValueError, match="shorter"):

@@ -1,6 +1,6 @@
-"""From metrics of single runs to statements about models, and from pairs of predictions to a comparison.
+"""From predictions of single runs to statements about models, and about the reference against every other model.
 
-Source: Q. McNemar, Psychometrika 12, 1947; E. B. Wilson, Journal of the American Statistical Association 22, 1927.
+Source: the source paper, Section 9; E. B. Wilson, Journal of the American Statistical Association 22, 1927.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,41 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from fusionseq.evaluation import Evaluation
+from fusionseq.calibration import apply_temperature, bin_by_confidence, fit_temperature
+from fusionseq.contrasts import build_comparisons
+from fusionseq.evaluation import evaluate_probabilities
+from fusionseq.resampling import Resampled, bootstrap_metrics, compute_percentile_interval
+from fusionseq.worst_errors import find_worst_errors
 
 METRICS = ("accuracy", "macro_f1", "loss")
+_SEED_METRICS = (*METRICS, "brier", "calibration_error", "num_correct")
+_SUMMARIES = (*METRICS, "brier", "calibration_error", "temperature")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trained model, or the mean of several, with one seed.
+
+    Attributes
+    ----------
+    seed
+        The seed that it was trained with.
+    probabilities
+        Of the test images, float32 of shape (num_test, num_classes).
+    validation_probabilities
+        Of the validation images, float32 of shape (num_validation, num_classes).
+    """
+
+    seed: int
+    probabilities: NDArray[np.float32]
+    validation_probabilities: NDArray[np.float32]
+
+    @property
+    def y_pred(self) -> NDArray[np.int64]:
+        """Predicted classes of the test images, int64 of shape (num_test,)."""
+        return np.asarray(self.probabilities.argmax(axis=1))
 
 
 def summarize(values: Sequence[float]) -> dict[str, float]:
@@ -28,152 +57,106 @@ def summarize(values: Sequence[float]) -> dict[str, float]:
     return summary | {"min": float(min(values)), "median": float(np.median(values)), "max": float(max(values))}
 
 
-def compute_wilson_interval(num_correct: int, num_images: int, confidence: float) -> tuple[float, float]:
+def compute_wilson_interval(num_correct: int, num_images: int, confidence: float) -> list[float]:
     """Wilson's score interval of an accuracy."""
-    low, high = proportion_confint(num_correct, num_images, alpha=1 - confidence, method="wilson")
-    return float(low), float(high)
+    ends = proportion_confint(num_correct, num_images, alpha=1 - confidence, method="wilson")
+    return [float(end) for end in ends]
 
 
-@dataclass(frozen=True)
-class PairedComparison:
-    """Two models on the same images.
-
-    Attributes
-    ----------
-    only_first, only_second
-        Number of images that one model alone classifies rightly.
-    p_value
-        Exact McNemar test of the hypothesis that both are right equally often.
-    """
-
-    only_first: int
-    only_second: int
-    p_value: float
-
-
-def compare_predictions(
-    y_true: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]
-) -> PairedComparison:
-    """Compare the predicted classes of two models, each int64 of shape (num_images,)."""
-    first_right, second_right = first == y_true, second == y_true
-    only_first = int(np.sum(first_right & ~second_right))
-    only_second = int(np.sum(second_right & ~first_right))
-    # The exact test looks at the discordant pairs alone.
-    p_value = mcnemar([[0, only_first], [only_second, 0]], exact=True).pvalue
-    return PairedComparison(only_first, only_second, float(p_value))
-
-
-@dataclass(frozen=True)
-class Run:
-    """One trained model on the test subset.
-
-    Attributes
-    ----------
-    seed
-        The seed that it was trained with.
-    probabilities
-        float32 of shape (num_images, num_classes).
-    evaluation
-        Its metrics.
-    """
-
-    seed: int
-    probabilities: NDArray[np.float32]
-    evaluation: Evaluation
-
-    @property
-    def y_pred(self) -> NDArray[np.int64]:
-        """Predicted classes, int64 of shape (num_images,)."""
-        return np.asarray(self.probabilities.argmax(axis=1))
-
-
-def summarize_metrics(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
-    """Summarize each metric over the seeds of one model."""
-    return {metric: summarize([getattr(run.evaluation, metric) for run in runs]) for metric in METRICS}
-
-
-def summarize_model(runs: Sequence[Run], confidence: float) -> dict[str, Any]:
-    """Everything that the report says of one model: summaries, figures by seed, the confusion over all seeds."""
-    per_seed = [
-        {
-            "seed": run.seed,
-            **{metric: getattr(run.evaluation, metric) for metric in METRICS},
-            "num_correct": run.evaluation.num_correct,
-            "accuracy_interval": compute_wilson_interval(
-                run.evaluation.num_correct, len(run.probabilities), confidence
-            ),
-        }
-        for run in runs
-    ]
-    confusion = np.sum([run.evaluation.confusion for run in runs], axis=0)
-    return {**summarize_metrics(runs), "per_seed": per_seed, "confusion": confusion.tolist()}
-
-
-def compare_models(
-    y_true: NDArray[np.int64], runs: Mapping[str, Sequence[Run]], first: str, second: str, confidence: float
+def summarize_model(
+    y_true: NDArray[np.int64],
+    y_validation: NDArray[np.int64],
+    runs: Sequence[Run],
+    resampled: Resampled,
+    confidence: float,
 ) -> dict[str, Any]:
-    """Compare two models seed by seed, on the same images.
-
-    "better" names the model with the higher mean accuracy (None where they are equal), "num_significant" counts the
-    seeds in which it alone is right significantly more often than the other alone.
-    """
-    pairs = [
-        compare_predictions(y_true, *(run.y_pred for run in pair))
-        for pair in zip(runs[first], runs[second], strict=True)
-    ]
-    means = {
-        metric: summarize_metrics(runs[first])[metric]["mean"] - summarize_metrics(runs[second])[metric]["mean"]
-        for metric in METRICS
-    }
-    lead = sum(pair.only_first - pair.only_second for pair in pairs)
-    significant = [
-        pair for pair in pairs if pair.p_value < 1 - confidence and (pair.only_first - pair.only_second) * lead > 0
-    ]
+    """Everything that the report says of one model: summaries, figures by seed, the confusion over all seeds."""
+    evaluations = [evaluate_probabilities(y_true, run.probabilities) for run in runs]
+    per_seed = []
+    for place, (run, evaluation) in enumerate(zip(runs, evaluations, strict=True)):
+        temperature = fit_temperature(y_validation, run.validation_probabilities)
+        calibrated = evaluate_probabilities(y_true, apply_temperature(run.probabilities, temperature))
+        per_seed.append({
+            "seed": run.seed,
+            **{metric: getattr(evaluation, metric) for metric in _SEED_METRICS},
+            "accuracy_interval": compute_wilson_interval(evaluation.num_correct, len(y_true), confidence),
+            "macro_f1_interval": compute_percentile_interval(resampled.macro_f1[:, place], confidence),
+            "temperature": temperature,
+            "calibrated_loss": calibrated.loss,
+            "calibrated_calibration_error": calibrated.calibration_error,
+        })  # fmt: skip
+    class_f1 = np.stack([evaluation.class_f1 for evaluation in evaluations], axis=1)
+    all_probabilities = np.concatenate([run.probabilities for run in runs])
     return {
-        "first": first,
-        "second": second,
-        **{f"{metric}_difference": difference for metric, difference in means.items()},
-        "better": first if lead > 0 else second if lead < 0 else None,
-        "num_significant": len(significant),
-        "per_seed": [{"seed": run.seed, **asdict(pair)} for run, pair in zip(runs[first], pairs, strict=True)],
+        **{metric: summarize([row[metric] for row in per_seed]) for metric in _SUMMARIES},
+        "per_seed": per_seed,
+        "confusion": np.sum([evaluation.confusion for evaluation in evaluations], axis=0).tolist(),
+        "class_f1": [summarize(of_class.tolist()) for of_class in class_f1],
+        "reliability": [asdict(of_bin) for of_bin in bin_by_confidence(np.tile(y_true, len(runs)), all_probabilities)],
     }
 
 
-def build_metrics(runs: Mapping[str, Sequence[Run]]) -> dict[str, dict[str, dict[str, float]]]:
-    """Mean and standard deviation of each metric of each model, and no more, so that a difference can be read."""
+def build_metrics(statistics: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
+    """Mean and standard deviation of the main metrics of each model, and no more, so that a difference can be read."""
     return {
-        name: {
-            metric: {key: summary[key] for key in ("mean", "std") if key in summary}
-            for metric, summary in summarize_metrics(of_model).items()
-        }
-        for name, of_model in runs.items()
-    }
+        name: {metric: {key: of_model[metric][key] for key in ("mean", "std") if key in of_model[metric]}
+               for metric in METRICS}
+        for name, of_model in statistics["models"].items()
+    }  # fmt: skip
 
 
 def build_statistics(
     y_true: NDArray[np.int64],
+    y_validation: NDArray[np.int64],
     runs: Mapping[str, Sequence[Run]],
     contents: Mapping[str, Mapping[str, Any]],
     confidence: float,
+    resamples: int,
 ) -> dict[str, Any]:
     """All that the paper says of the results.
 
     Parameters
     ----------
     y_true
-        int64 of shape (num_images,).
+        Classes of the test images, int64 of shape (num_test,).
+    y_validation
+        Classes of the validation images, int64 of shape (num_validation,). They decide the temperatures alone.
     runs
-        By the name of the model; the same seeds for each.
+        By the name of the model, two models or more; the same seeds for each. The first model is the reference, with
+        which all others are compared.
     contents
-        Layers, parameters and operations, by the name of the model.
+        What else is to be said of a model, by its name.
     confidence
-        Of every interval.
+        Of every interval; its complement is the level of every test.
+    resamples
+        Number of bootstrap resamples.
+
+    Returns
+    -------
+    dict
+        Ready to be written as JSON.
     """
-    first, second = runs
+    names = list(runs)
+    seeds = [run.seed for run in runs[names[0]]]
+    num_classes = runs[names[0]][0].probabilities.shape[1]
+    y_pred = {name: np.stack([run.y_pred for run in of_model]) for name, of_model in runs.items()}
+    resampled = bootstrap_metrics(y_true, y_pred, num_classes, resamples)
+    models = {
+        name: {
+            **contents[name],
+            **summarize_model(y_true, y_validation, of_model, resampled[name], confidence),
+        }
+        for name, of_model in runs.items()
+    }
+    comparisons = build_comparisons(y_true, y_pred, models, resampled, confidence)
+    shown = {name: np.stack([run.probabilities for run in runs[name]]) for name in names[:2]}
     return {
-        "seeds": [run.seed for run in runs[first]],
+        "seeds": seeds,
         "confidence": confidence,
-        "test": {"num_images": len(y_true), "num_classes": runs[first][0].probabilities.shape[1]},
-        "models": {name: {**summarize_model(runs[name], confidence), **contents[name]} for name in runs},
-        "comparison": compare_models(y_true, runs, first, second, confidence),
+        "resamples": resamples,
+        "test": {"num_images": len(y_true), "num_classes": num_classes, "num_validation": len(y_validation)},
+        "models": models,
+        "comparisons": comparisons,
+        "corrections": {"num_comparisons": len(comparisons), "num_seed_tests": len(comparisons) * len(seeds)},
+        "errors": find_worst_errors(y_true, shown),
     }
