@@ -14,6 +14,7 @@ from fusionseq.plotting.style import TEXT_WIDTH
 NAMES = ("50%_off & more", r"{x}^2 \input", "naïve 猫", r"$\frac$")
 FUSION = np.array([[9, 1, 0, 0], [0, 8, 0, 2], [0, 0, 5, 0], [0, 0, 0, 0]])
 SEQUENTIAL = np.array([[8, 0, 2, 0], [3, 7, 0, 0], [0, 0, 4, 1], [0, 0, 0, 0]])
+TITLES = {"fusion": "Fusion", "sequential": "Not $so$ fast", "vgg16": "VGG16"}
 MATRICES = {"fusion": FUSION, "sequential": SEQUENTIAL}
 
 
@@ -24,12 +25,12 @@ def make_matrix(num_classes: int) -> NDArray[np.int64]:
 def plot_many(num_classes: int) -> Figure:
     matrix = make_matrix(num_classes)
     names = [f"a long name of class {label}" for label in range(num_classes)]
-    return plot_confusion_matrices({"fusion": matrix, "sequential": matrix}, names)
+    return plot_confusion_matrices({"fusion": matrix, "sequential": matrix}, TITLES, names)
 
 
 @pytest.mark.parametrize(("place", "counts"), list(enumerate(MATRICES.values())))
 def test_shades_are_shares_of_the_true_class(place: int, counts: NDArray[np.int64]) -> None:
-    axes = plot_confusion_matrices(MATRICES, NAMES).axes[place]
+    axes = plot_confusion_matrices(MATRICES, TITLES, NAMES).axes[place]
     shares = np.asarray(axes.get_images()[0].get_array())
     np.testing.assert_allclose(shares[:3].sum(axis=1), 1)
     np.testing.assert_allclose(shares[:3], counts[:3] / counts[:3].sum(axis=1, keepdims=True))
@@ -38,7 +39,7 @@ def test_shades_are_shares_of_the_true_class(place: int, counts: NDArray[np.int6
 
 @pytest.mark.parametrize(("place", "counts"), list(enumerate(MATRICES.values())))
 def test_rows_are_drawn_from_top_to_bottom_with_their_counts(place: int, counts: NDArray[np.int64]) -> None:
-    axes = plot_confusion_matrices(MATRICES, NAMES).axes[place]
+    axes = plot_confusion_matrices(MATRICES, TITLES, NAMES).axes[place]
     written = np.zeros_like(counts)
     for text in axes.texts:
         column, row = text.get_position()
@@ -48,14 +49,14 @@ def test_rows_are_drawn_from_top_to_bottom_with_their_counts(place: int, counts:
 
 
 def test_panels_are_labelled() -> None:
-    panels = plot_confusion_matrices(MATRICES, NAMES).axes
-    assert [axes.get_title() for axes in panels[:2]] == ["Fusion", "Sequential"]
+    panels = plot_confusion_matrices(MATRICES, TITLES, NAMES).axes
+    assert [axes.get_title() for axes in panels[:2]] == ["Fusion", "Not $so$ fast"]
     assert panels[0].get_ylabel() == "True class"
     assert {axes.get_xlabel() for axes in panels[:2]} == {"Predicted class"}
 
 
 def test_both_panels_share_one_scale() -> None:
-    panels = plot_confusion_matrices(MATRICES, NAMES).axes
+    panels = plot_confusion_matrices(MATRICES, TITLES, NAMES).axes
     assert {axes.get_images()[0].get_clim() for axes in panels[:2]} == {(0, 1)}
 
 
@@ -88,6 +89,6 @@ def test_everything_lies_within_the_figure_and_panels_are_square(num_classes: in
 
 def test_hostile_names_are_saved_as_the_same_bytes_twice(tmp_path: Path) -> None:
     for folder in ("first", "second"):
-        write_figure(tmp_path / folder, "confusion", plot_confusion_matrices(MATRICES, NAMES))
+        write_figure(tmp_path / folder, "confusion", plot_confusion_matrices(MATRICES, TITLES, NAMES))
     for path in (tmp_path / "first").iterdir():
         assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes()

@@ -5,15 +5,18 @@ from pathlib import Path
 
 import matplotlib
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
 
 from fusionseq.plotting.saving import write_figure
 from fusionseq.plotting.style import (
     FONT,
-    MODEL_COLOURS,
     TEXT_WIDTH,
+    choose_colours,
+    choose_markers,
     figure_style,
+    fit_into,
     make_drawable,
     measure_width,
     set_class_ticks,
@@ -35,7 +38,8 @@ def read_names(figure: Figure) -> list[str]:
 
 
 def test_font_is_the_one_that_matplotlib_ships() -> None:
-    assert Path(matplotlib.get_data_path()) in Path(findfont(FONT, fallback_to_default=False)).parents
+    shipped = Path(matplotlib.get_data_path()).resolve()
+    assert shipped in Path(findfont(FONT, fallback_to_default=False)).resolve().parents
 
 
 @pytest.mark.parametrize(
@@ -107,5 +111,53 @@ def test_style_ignores_the_users_settings_and_restores_them(tmp_path: Path) -> N
         assert matplotlib.rcParams["axes.facecolor"] == "red"
 
 
-def test_each_model_has_its_own_colour() -> None:
-    assert len(set(MODEL_COLOURS.values())) == len(MODEL_COLOURS)
+def make_models(num_models: int) -> list[str]:
+    return ["fusion", "sequential", *(f"control{place}" for place in range(num_models - 2))]
+
+
+@pytest.mark.parametrize("models", [["fusion", "sequential"], ["sequential", "x", "fusion"], make_models(12)])
+def test_the_two_models_of_the_source_paper_keep_their_colours(models: list[str]) -> None:
+    colours = choose_colours(models)
+    assert colours["fusion"] == "#0072B2"
+    assert colours["sequential"] == "#D55E00"
+
+
+@pytest.mark.parametrize("num_models", [2, 6, 7])
+def test_up_to_seven_models_have_colours_of_their_own(num_models: int) -> None:
+    assert len(set(choose_colours(make_models(num_models)).values())) == num_models
+
+
+@pytest.mark.parametrize("num_models", [8, 12, 50])
+def test_more_models_differ_in_colour_and_marker_together(num_models: int) -> None:
+    models = make_models(num_models)
+    colours, markers = choose_colours(models), choose_markers(models)
+    assert list(colours) == list(markers) == models
+    assert len({(colours[model], markers[model]) for model in models}) == num_models
+
+
+def test_twelve_models_differ_without_colours() -> None:
+    assert len(set(choose_markers(make_models(12)).values())) == 12
+
+
+def test_a_further_model_changes_no_other_colour() -> None:
+    assert choose_colours(make_models(12)) | choose_colours(make_models(5)) == choose_colours(make_models(12))
+
+
+def test_every_colour_can_be_seen_on_white() -> None:
+    for colour in choose_colours(make_models(12)).values():
+        red, green, blue = (channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
+                            for channel in to_rgb(colour))  # fmt: skip
+        assert 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05) > 2
+
+
+@pytest.mark.parametrize("name", ["W" * 40, "short", "naïve 猫 with a long rest", ""])
+@pytest.mark.parametrize("width", [0.3, 1.0])
+def test_names_are_fitted_into_a_width(name: str, width: float) -> None:
+    fitted = fit_into(name, width)
+    assert measure_width(fitted) <= width
+    assert fitted == name or "…" in fitted
+
+
+def test_names_that_fit_stay_whole() -> None:
+    name = "a name of some thirty characters"
+    assert fit_into(name, measure_width(name)) == name

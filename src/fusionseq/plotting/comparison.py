@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.typing import MarkerType
 
-from fusionseq.plotting.style import GREY, MODEL_COLOURS, MODEL_TITLES, TEXT_WIDTH, figure_style
+from fusionseq.plotting.rows import SEED_SIZE, measure_row, place_seeds, place_summary, set_rows
+from fusionseq.plotting.style import GREY, TEXT_WIDTH, choose_colours, figure_style
 
 _PERCENT = 100
 _METRICS: tuple[tuple[Literal["accuracy", "macro_f1", "loss"], str, int], ...] = (
@@ -17,9 +17,10 @@ _METRICS: tuple[tuple[Literal["accuracy", "macro_f1", "loss"], str, int], ...] =
     ("macro_f1", "Macro-F1 (%)", _PERCENT),
     ("loss", "Loss (nats)", 1),
 )
-# In units of the distance between models: where the seeds and their mean stand.
-_SEED_RANGE = (-0.28, 0.04)
-_MEAN_OFFSET = 0.24
+_INTERVALS: tuple[Literal["accuracy_interval", "macro_f1_interval"], ...] = ("accuracy_interval", "macro_f1_interval")
+_MEAN_SIZE = 4.5
+# Inches for the legend and for the axes below the rows.
+_MARGINS = 0.75
 
 
 class Summary(TypedDict):
@@ -30,17 +31,19 @@ class Summary(TypedDict):
 
 
 class SeedMetrics(TypedDict):
-    """Metrics of one seed. The interval is Wilson's, of the accuracy."""
+    """Metrics of one seed. The interval of the accuracy is Wilson's, that of macro-F1 from the bootstrap."""
 
     accuracy: float
     accuracy_interval: Sequence[float]
     macro_f1: float
+    macro_f1_interval: Sequence[float]
     loss: float
 
 
 class ModelMetrics(TypedDict):
     """What is drawn of one model."""
 
+    title: str
     accuracy: Summary
     macro_f1: Summary
     loss: Summary
@@ -48,79 +51,63 @@ class ModelMetrics(TypedDict):
 
 
 def plot_metric_comparison(models: Mapping[str, ModelMetrics], confidence: float) -> Figure:
-    """Draw accuracy, macro-F1 and loss of each model, a panel for each metric.
+    """Draw accuracy, macro-F1 and loss, a row for each model and a panel for each metric.
 
-    A dot is one seed, a diamond the mean over the seeds with one standard deviation to either side. Each accuracy of a
-    seed has its Wilson interval. The axes do not begin at zero: positions are to be read, not lengths.
+    A diamond is the mean over the seeds with one standard deviation to either side; a dot below it is one seed,
+    accuracy and macro-F1 with their intervals. A single seed has no diamond. The axes do not begin at zero: positions
+    are to be read, not lengths.
 
     Parameters
     ----------
     models
-        Metrics by model: accuracy and macro-F1 in [0, 1], loss in nats.
+        Metrics by model: accuracy and macro-F1 in [0, 1], loss in nats. All have the same seeds.
     confidence
-        Confidence of the Wilson intervals, in (0, 1).
+        Confidence of the intervals, in (0, 1).
     """
+    colours = choose_colours(models)
+    num_seeds = max(len(content["per_seed"]) for content in models.values())
     with figure_style():
-        figure = Figure(figsize=(TEXT_WIDTH, 2.5), layout="constrained")
+        height = len(models) * measure_row(num_seeds) + _MARGINS
+        figure = Figure(figsize=(TEXT_WIDTH, height), layout="constrained")
         panels = figure.subplots(1, len(_METRICS))
+        # Equal units at equal places.
+        panels[1].sharex(panels[0])
+        set_rows(panels, [content["title"] for content in models.values()])
         for axes, (metric, label, scale) in zip(panels, _METRICS, strict=True):
-            for place, (model, content) in enumerate(models.items()):
-                seeds = content["per_seed"]
-                _draw_seeds(axes, place, [seed[metric] * scale for seed in seeds], MODEL_COLOURS[model])
-                _draw_mean(axes, place, content[metric], scale, MODEL_COLOURS[model])
-            axes.set_xticks(range(len(models)), [MODEL_TITLES[model] for model in models])
-            axes.set_xlim(-0.5, len(models) - 0.5)
-            axes.tick_params(axis="x", length=0)
-            axes.margins(y=0.08)
-            axes.set_ylabel(label)
-        # Equal units at equal heights.
-        panels[1].sharey(panels[0])
-        for place, (model, content) in enumerate(models.items()):
-            intervals = [[bound * _PERCENT for bound in seed["accuracy_interval"]] for seed in content["per_seed"]]
-            _draw_intervals(panels[0], place, intervals, MODEL_COLOURS[model])
-        _draw_legend(figure, confidence)
+            for row, (model, content) in enumerate(models.items()):
+                values = [seed[metric] * scale for seed in content["per_seed"]]
+                axes.plot(values, place_seeds(row, num_seeds), "o", color=colours[model], markersize=SEED_SIZE)
+                if num_seeds > 1:
+                    _draw_mean(axes, place_summary(row, num_seeds), content[metric], scale, colours[model])
+            axes.margins(x=0.04)
+            axes.set_xlabel(label)
+        for axes, interval in zip(panels[:2], _INTERVALS, strict=True):
+            for row, (model, content) in enumerate(models.items()):
+                low, high = np.transpose([seed[interval] for seed in content["per_seed"]]) * _PERCENT
+                axes.hlines(place_seeds(row, num_seeds), low, high, color=colours[model], linewidth=0.6, alpha=0.7)
+        _draw_legend(figure, confidence, num_seeds)
         return figure
 
 
-def _spread(place: int, num_seeds: int) -> list[float]:
-    """Positions of seeds beside each other; a single one stands in the middle of their range."""
-    low, high = _SEED_RANGE
-    return [place + low + (high - low) * (seed + 0.5) / num_seeds for seed in range(num_seeds)]
-
-
-def _draw_seeds(axes: Axes, place: int, values: Sequence[float], colour: str) -> None:
-    axes.plot(_spread(place, len(values)), values, "o", color=colour, markersize=3.5)
-
-
-def _draw_intervals(axes: Axes, place: int, intervals: Sequence[Sequence[float]], colour: str) -> None:
-    low, high = np.transpose(intervals)
-    axes.vlines(_spread(place, len(intervals)), low, high, color=colour, linewidth=0.7, alpha=0.7)
-
-
-def _draw_mean(axes: Axes, place: int, summary: Summary, scale: float, colour: str) -> None:
+def _draw_mean(axes: Axes, place: float, summary: Summary, scale: float, colour: str) -> None:
     axes.errorbar(
-        place + _MEAN_OFFSET,
         summary["mean"] * scale,
-        yerr=summary.get("std", 0) * scale,
+        place,
+        xerr=summary.get("std", 0) * scale,
         fmt="D",
         color=colour,
-        markersize=5,
+        markersize=_MEAN_SIZE,
         markerfacecolor="white",
         markeredgewidth=1.2,
-        capsize=3,
+        capsize=2.5,
     )
 
 
-def _draw_legend(figure: Figure, confidence: float) -> None:
-    handles = [
-        _make_handle("one seed", "o", 3.5, GREY),
-        _make_handle(f"its {confidence * _PERCENT:g}% Wilson interval (accuracy)", "|", 9, GREY),
-        _make_handle("mean ± standard deviation over seeds", "D", 5, "white"),
-    ]
+def _draw_legend(figure: Figure, confidence: float, num_seeds: int) -> None:
+    interval = f"one seed, with {confidence * _PERCENT:g}% interval (Wilson; macro-F1: bootstrap)"
+    handles = [Line2D([], [], color=GREY, linewidth=0.8, marker="o", markersize=SEED_SIZE, label=interval)]
+    if num_seeds > 1:
+        mean = Line2D([], [], color=GREY, marker="D", markersize=_MEAN_SIZE, markerfacecolor="white")
+        mean.set_label("mean ± sd over seeds")
+        handles.insert(0, mean)
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
-
-
-def _make_handle(label: str, marker: MarkerType, size: float, face: str) -> Line2D:
-    return Line2D(
-        [], [], color=GREY, linestyle="none", marker=marker, markersize=size, markerfacecolor=face, label=label
-    )

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from fusionseq.plotting.style import (
     FONT_SIZE,
-    MODEL_TITLES,
     TEXT_WIDTH,
     figure_style,
+    fit_into,
     make_labels,
     measure_width,
     set_class_ticks,
@@ -33,7 +33,9 @@ _LEFT, _RIGHT, _BOTTOM, _TOP = 0.34, 0.87, 0.26, 0.25
 _GAP, _BAR = 0.12, 0.1
 
 
-def plot_confusion_matrices(matrices: Mapping[str, NDArray[np.int64]], class_names: Sequence[str]) -> Figure:
+def plot_confusion_matrices(
+    matrices: Mapping[str, NDArray[np.int64]], titles: Mapping[str, str], class_names: Sequence[str]
+) -> Figure:
     """Draw a panel for each model: rows are the true classes, columns the predicted ones.
 
     The shade is the share of the row's images, on a square-root scale. With up to `MAX_ANNOTATED_CLASSES` classes the
@@ -43,6 +45,8 @@ def plot_confusion_matrices(matrices: Mapping[str, NDArray[np.int64]], class_nam
     ----------
     matrices
         Counts by model, int64 of shape (num_classes, num_classes), summed over seeds.
+    titles
+        Titles by model, also of models without a matrix.
     class_names
         Any text.
     """
@@ -63,7 +67,7 @@ def plot_confusion_matrices(matrices: Mapping[str, NDArray[np.int64]], class_nam
             axes.tick_params(length=0, labelleft=axes is panels[0])
             axes.grid(False)
             axes.spines[:].set_visible(True)
-            axes.set_title(MODEL_TITLES[model])
+            axes.set_title(fit_into(titles[model], side, FONT_SIZE + 1))
             axes.set_xlabel("Predicted class")
         panels[0].set_ylabel("True class")
         bottom = depth + _BOTTOM

@@ -101,6 +101,11 @@ def plot_samples(images: NDArray[np.uint8], labels: NDArray[np.int64], class_nam
         return figure
 
 
+def shrink_image(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Resize an image, uint8 of shape (image_size, image_size, 3), to a side of some pixels."""
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS))
+
+
 def _make_strip(images: NDArray[np.uint8], members: NDArray[np.int64], num_samples: int) -> NDArray[np.uint8]:
     """Put images of one class side by side with white gaps; what a small class lacks stays white."""
     chosen = members[np.unique(np.linspace(0, len(members) - 1, min(num_samples, len(members))).round().astype(int))]
@@ -109,9 +114,5 @@ def _make_strip(images: NDArray[np.uint8], members: NDArray[np.int64], num_sampl
     strip = np.full((size + gap, num_samples * (size + gap), 3), _WHITE, dtype=np.uint8)
     for place, row in enumerate(chosen):
         left = place * (size + gap)
-        strip[:size, left : left + size] = _shrink(images[row], size)
+        strip[:size, left : left + size] = shrink_image(images[row], size)
     return strip
-
-
-def _shrink(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS))

@@ -5,10 +5,10 @@ Source: M. Okabe and K. Ito, Color Universal Design, 2008, for the colours.
 
 import math
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from itertools import groupby
+from itertools import cycle, groupby
 from typing import Any
 
 import matplotlib
@@ -20,8 +20,12 @@ from matplotlib.typing import RcKeyType
 # \textwidth of the paper in inches: A4 with margins of 25 mm.
 TEXT_WIDTH = 160 / 25.4
 
-MODEL_COLOURS = {"fusion": "#0072B2", "sequential": "#D55E00"}
-MODEL_TITLES = {"fusion": "Fusion", "sequential": "Sequential"}
+# The two models of the source paper look the same whatever else is drawn.
+_RESERVED = {"fusion": ("#0072B2", "o"), "sequential": ("#D55E00", "s")}
+# The other colours of Okabe and Ito but yellow, which cannot be seen on white; the darker ones first.
+_COLOURS = ("#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
+# Their number and that of the colours have no common divisor: 55 further models all look different.
+_MARKERS = ("^", "D", "v", "P", "X", "p", "<", "h", ">", "d", "*")
 SUBSET_COLOURS = {"train": "#009E73", "validation": "#E69F00", "test": "#CC79A7"}
 SUBSET_TITLES = {"train": "Training", "validation": "Validation", "test": "Test"}
 GREY = "#666666"
@@ -77,6 +81,33 @@ def figure_style() -> Iterator[None]:
         yield
 
 
+def choose_colours(models: Iterable[str]) -> dict[str, str]:
+    """Choose the colour of each model by its place among all models.
+
+    To give a model the same colour in every figure, pass the names of all, or those before it. After seven models
+    colours come again; `choose_markers` still tells those models apart.
+
+    Parameters
+    ----------
+    models
+        Names in the order of the experiment.
+    """
+    return {model: colour for model, (colour, _) in _choose_looks(models).items()}
+
+
+def choose_markers(models: Iterable[str]) -> dict[str, str]:
+    """Choose the marker of each model, so that models differ in print without colours, too.
+
+    Parameters as in `choose_colours`.
+    """
+    return {model: marker for model, (_, marker) in _choose_looks(models).items()}
+
+
+def _choose_looks(models: Iterable[str]) -> dict[str, tuple[str, str]]:
+    further = zip(cycle(_COLOURS), cycle(_MARKERS), strict=True)
+    return {model: _RESERVED[model] if model in _RESERVED else next(further) for model in models}
+
+
 def make_drawable(text: str) -> str:
     """Spell a name with the glyphs of `FONT`, on one line.
 
@@ -106,6 +137,23 @@ def shorten(text: str, max_characters: int = _MAX_LABEL_CHARACTERS) -> str:
 def make_labels(class_names: Sequence[str], max_characters: int = _MAX_LABEL_CHARACTERS) -> list[str]:
     """Turn names of classes into what is drawn of them."""
     return [shorten(make_drawable(name), max_characters) for name in class_names]
+
+
+def fit_into(name: str, width: float, font_size: float = FONT_SIZE) -> str:
+    """Leave out so much of a name's middle that what is drawn of it takes some inches at most.
+
+    Parameters
+    ----------
+    name
+        Of a class or a model, any text.
+    width
+        Inches. The first letter stays, however wide it is.
+    font_size
+        Points.
+    """
+    drawable = make_drawable(name)
+    candidates = (shorten(drawable, length) for length in range(len(drawable), 1, -1))
+    return next((text for text in candidates if measure_width(text, font_size) <= width), drawable[:1])
 
 
 def measure_width(text: str, font_size: float = FONT_SIZE) -> float:
