@@ -4,14 +4,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pypdf import PdfReader, PdfWriter
-from test_reporting import DUPLICATES, PAPER, RECORD, make_statistics
+from paper_values import (
+    DUPLICATES,
+    PAPER,
+    RECORD,
+    SECTIONS,
+    SIX_MODELS,
+    SIX_P_VALUES,
+    make_statistics,
+    write_figures,
+)
+from pypdf import PdfReader
 
 from fusionseq.artifacts import Subsets, write_subsets
 from fusionseq.errors import PipelineError
+from fusionseq.escaping import _LACKING, _LETTERS, _SIGNS, escape_latex
 from fusionseq.params import read_params
 from fusionseq.paths import Paths
-from fusionseq.reporting import _LACKING, _LETTERS, _SIGNS, escape_latex
 from fusionseq.stages.paper import paper
 from fusionseq.typesetting import typeset
 
@@ -23,8 +32,8 @@ HAND_WRITTEN = (
     "paper/report.tex.jinja",
     "paper/published.yaml",
     "paper/references.bib",
+    *(f"paper/sections/{name}" for name in SECTIONS),
 )
-FIGURES = ("class_distribution", "samples", "training_curves", "confusion_matrices", "metric_comparison")
 
 
 def write_source(folder: Path, body: str) -> Path:
@@ -110,13 +119,13 @@ def write_inputs(root: Path) -> Paths:
     for name in HAND_WRITTEN:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(repository / name, root / name)
-    statistics = make_statistics([354, 355, 356], [340, 341, 342], [0.01, 0.02, 0.0001])
+    statistics = make_statistics(SIX_MODELS, SIX_P_VALUES)
     for path, content in (
         (paths.statistics, json.dumps(statistics)),
         (paths.backbone_record, json.dumps(RECORD)),
         (paths.metrics, "{}"),
         (paths.benchmark, (repository / "tests" / "benchmark.json").read_text(encoding="utf-8")),
-        (paths.feature_mode, '{"mode": "cached"}'),
+        (paths.feature_mode("mobilenetv2"), '{"mode": "cached"}'),
         (paths.manifest, '{"origin": {"source": "digits"}, "skipped": []}'),
         (paths.skipped, "image,reason\n"),
         (paths.duplicates, json.dumps(dict.fromkeys(DUPLICATES, 0))),
@@ -124,18 +133,18 @@ def write_inputs(root: Path) -> Paths:
         (paths.gpu_requirements, "numpy"),
         (paths.code / "code.py", ""),
         (paths.raw / "images.bin", "x"),
-        *((of_model(name), "x") for name in statistics["models"] for of_model in (paths.history, paths.predictions)),
+        *(
+            (of_model(name), "x")
+            for name in statistics["models"]
+            for of_model in (paths.history, paths.predictions, paths.probabilities)
+        ),
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
     labels = np.array([0, 0, 0, 0, 1, 1, 1])
     subset = np.array(["train", "train", "validation", "test", "train", "validation", "test"])
     write_subsets(paths.subsets, Subsets(("cat & dog", "猫"), tuple("abcdefg"), labels, subset))
-    paths.figures.mkdir()
-    figure = PdfWriter()
-    figure.add_blank_page(width=450, height=200)
-    for name in FIGURES:
-        figure.write(paths.figures / f"{name}.pdf")
+    write_figures(paths.figures)
     return paths
 
 
@@ -152,7 +161,14 @@ def test_paper_has_the_same_bytes_in_every_place(tmp_path: Path, monkeypatch: py
     assert first.report.read_bytes() == second.report.read_bytes()
 
     names = [path.name for path in first.paper.iterdir()]
-    assert sorted(names) == ["published.yaml", "references.bib", "report.pdf", "report.tex", "report.tex.jinja"]
+    assert sorted(names) == [
+        "published.yaml",
+        "references.bib",
+        "report.pdf",
+        "report.tex",
+        "report.tex.jinja",
+        "sections",
+    ]
     reader = PdfReader(first.report)
     printed = " ".join(" ".join(page.extract_text() for page in reader.pages).split())
     assert "The fusion model outperforms the sequential one" in printed

@@ -5,52 +5,23 @@ A template writes `\VAR{value}`, `\BLOCK{if …}` and `%% comment`, so that it s
 
 import math
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
-from itertools import groupby
 from numbers import Integral, Real
 from traceback import extract_tb
+from types import MappingProxyType
 
-from jinja2 import Environment, StrictUndefined, TemplateError, TemplateRuntimeError, Undefined
+from jinja2 import (
+    Environment,
+    FunctionLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateRuntimeError,
+    TemplateSyntaxError,
+    Undefined,
+)
 
 from fusionseq.errors import PipelineError
-
-
-class Latex(str):
-    """Text that is LaTeX already and is not escaped again."""
-
-    __slots__ = ()
-
-
-# Letters that T1 fonts hold, less the few that they lack, and signs of the companion fonts.
-_LETTERS = ((0x20, 0x7E), (0xC0, 0x17F), (0x218, 0x21B), (0x1E9E, 0x1E9E))
-_LACKING = frozenset("ĦħĸĿŀŉŦŧſ")
-_SIGNS = frozenset("\u00a0¡¢£¥§©ª«®°±²³µ¶·¹º»¼½¾¿–—‘’‚“”„†‡•…‰‹›€™")
-
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "%": r"\%",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    # Where a row of a table begins, the line break before would take these for its own options.
-    "[": "{[}",
-    "]": "{]}",
-    "*": "{*}",
-    # T1 fonts join these with their neighbours into other signs.
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    '"': r"\textquotedbl{}",
-    "`": r"\textasciigrave{}",
-    "|": r"\textbar{}",
-    "\u00a0": "~",
-}
-_JOINED = re.compile(r"([-,'])(?=\1)")
+from fusionseq.escaping import Latex, escape_latex, mark_latex
 
 _NUMBER_WORDS = (
     "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
@@ -58,32 +29,8 @@ _NUMBER_WORDS = (
 _PREFIXES = {"": 1, "milli": 1e-3, "mega": 1e6, "giga": 1e9}
 _SMALLEST_P_VALUE = 0.001
 _SMALLEST_PLAIN = 0.01
-
-
-def escape_latex(text: str) -> Latex:
-    """Make LaTeX print a text as it stands, within one paragraph.
-
-    Characters that the fonts of the paper lack are printed as their code points, such as [U+732B].
-    """
-    # An empty line would end the paragraph, and with it the table that the text stands in.
-    composed = unicodedata.normalize("NFC", re.sub(r"[ \t\r\n\f\v]+", " ", text))
-    pieces = []
-    for covered, characters in groupby(composed, _is_covered):
-        if covered:
-            pieces.append(_JOINED.sub(r"\1{}", "".join(_SPECIAL.get(character, character) for character in characters)))
-        else:
-            pieces.append(rf"\texttt{{[{' '.join(f'U+{ord(character):04X}' for character in characters)}]}}")
-    return Latex("".join(pieces))
-
-
-def _is_covered(character: str) -> bool:
-    in_range = any(first <= ord(character) <= last for first, last in _LETTERS)
-    return character in _SIGNS or (in_range and character not in _LACKING)
-
-
-def mark_latex(text: str) -> Latex:
-    """Mark text as LaTeX; line feeds at its ends could end the paragraph that it is put into."""
-    return Latex(str(text).strip())
+# How Jinja calls a template that no loader gave.
+_MAIN = "<template>"
 
 
 def fixed(value: object, digits: int) -> Latex:
@@ -151,10 +98,10 @@ def in_words(count: object) -> Latex:
     return integer(count)
 
 
-def listed(items: Iterable[object]) -> Latex:
+def listed(items: Iterable[object], conjunction: str = "and") -> Latex:
     """Write items as prose does: "a, b and c"."""
     texts = [finalize(item) for item in items]
-    return Latex(" and ".join(filter(None, (", ".join(texts[:-1]), *texts[-1:]))))
+    return Latex(f" {conjunction} ".join(filter(None, (", ".join(texts[:-1]), *texts[-1:]))))
 
 
 def finalize(value: object) -> str:
@@ -180,7 +127,7 @@ def finalize(value: object) -> str:
     )
 
 
-def render(template: str, values: Mapping[str, object]) -> str:
+def render(template: str, values: Mapping[str, object], sections: Mapping[str, str] = MappingProxyType({})) -> str:
     """Fill a template.
 
     Parameters
@@ -191,19 +138,30 @@ def render(template: str, values: Mapping[str, object]) -> str:
         gave.
     values
         By the names that the template knows them by.
+    sections
+        Further templates that it may include, by name; they see what it sets and defines.
 
     Raises
     ------
     PipelineError
-        A name is not defined, a number is not rounded, or the template is malformed; the message names the line.
+        A name is not defined, a number is not rounded, or a template is malformed; the message names the line.
     """
+    # Where an error arose is told by the file name.
+    loader = FunctionLoader(lambda name: (sections[name], name, None) if name in sections else None)
     try:
-        return _ENVIRONMENT.from_string(template).render(values)
+        return _ENVIRONMENT.overlay(loader=loader).from_string(template).render(values)
     except TemplateError as error:
-        # A syntax error knows its line; any other left it in the traceback, the innermost last.
-        lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == "<template>"]
-        line = getattr(error, "lineno", None) or (lines[-1] if lines else None)
-        raise PipelineError(f"line {line} of the paper's template: {error}") from error
+        # A syntax error knows its place; any other left it in the traceback, the innermost last.
+        places = [
+            (frame.filename, frame.lineno)
+            for frame in extract_tb(error.__traceback__)
+            if frame.filename in {_MAIN, *sections}
+        ]
+        name, line = places[-1] if places else (_MAIN, None)
+        if isinstance(error, TemplateSyntaxError):
+            name, line = error.filename or _MAIN, error.lineno
+        where = "the paper's template" if name == _MAIN else f"the paper's section {name}"
+        raise PipelineError(f"line {line} of {where}: {error}") from error
 
 
 def _check_real(value: object) -> float:

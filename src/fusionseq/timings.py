@@ -32,7 +32,7 @@ class Machine(_Section):
 
 
 class TrainingTimings(_Section):
-    """Both models from stored activations, against the source paper's listings end to end."""
+    """Fusion and sequential from stored activations, against the source paper's listings end to end."""
 
     num_images: Count
     image_size: Count
@@ -58,8 +58,11 @@ class ModelTimings(_Section):
     peak_memory_mib: Quantity
 
 
-class ArchitectureTimings(_Section):
-    """Both models."""
+class TimingsByModel(_Section):
+    """Models by their names: the two of the source paper, and any others that were measured."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, ModelTimings]
 
     fusion: ModelTimings
     sequential: ModelTimings
@@ -72,7 +75,7 @@ class Timings(_Section):
     machine: Machine
     training: TrainingTimings
     features: FeatureTimings
-    models: ArchitectureTimings
+    models: TimingsByModel
 
 
 def parse_timings(content: bytes) -> Timings:

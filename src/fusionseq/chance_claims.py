@@ -1,0 +1,182 @@
+"""What chance has to do with the difference between fusion and the sequential model.
+
+Source, of the probability of outperforming: X. Bouthillier et al., Proceedings of Machine Learning and Systems 3, 2021.
+"""
+
+from fusionseq.evidence import Claim, Evidence, Outcome
+
+# A probability of outperforming beyond which Bouthillier et al. call a difference meaningful.
+_MEANINGFUL = 0.75
+
+_SINGLE_COMPARISON = (
+    r"a single comparison by the exact McNemar test, corrected for all "
+    r"\VAR{corrections.num_seed_tests|counted('such test')}, would have called \VAR{ahead} significantly better"
+)
+_PROBABILITY = (
+    r"The probability that one training of the fusion model outperforms one of the sequential model is estimated at "
+    r"\VAR{outperforming.probability|fixed(2)} (\VAR{confidence|percent} interval from "
+    r"\VAR{outperforming.interval[0]|fixed(2)} to \VAR{outperforming.interval[1]|fixed(2)}), which by the criteria of "
+    r"\citet{bouthillier2021} is"
+)
+_OVER_SEEDS = r"The exact permutation test over the seeds gives \VAR{seeds_p_value|pvalue}"
+_DETECTS = (
+    r"At this number of test images and with as many discordant pairs as here, one McNemar test at the "
+    r"\VAR{level|percent} level detects with a power of \VAR{power|percent} a difference of "
+    r"\VAR{smallest_difference|points(2)} percentage points or more"
+)
+_OBSERVED = rf"{_DETECTS}. The observed difference of \VAR{{lead|points(2)}} points is"
+
+
+def _has_several_seeds(evidence: Evidence) -> bool:
+    return evidence.num_seeds > 1 and evidence.lead != 0
+
+
+def _share_of_significant_seeds(evidence: Evidence) -> float:
+    return int(evidence.comparison["num_significant"]) / evidence.num_seeds
+
+
+def _lowest(evidence: Evidence) -> float:
+    return float(evidence.comparison["outperforming"]["interval"][0])
+
+
+def _highest(evidence: Evidence) -> float:
+    return float(evidence.comparison["outperforming"]["interval"][1])
+
+
+def _can_show_over_seeds(evidence: Evidence) -> bool:
+    return evidence.num_seeds > 1 and evidence.comparison["seeds_smallest_p_value"] < evidence.level
+
+
+def _shows_over_seeds(evidence: Evidence) -> bool:
+    return _can_show_over_seeds(evidence) and evidence.comparison["seeds_p_value_corrected"] < evidence.level
+
+
+def _has_discordant_pairs(evidence: Evidence) -> bool:
+    return evidence.comparison["smallest_difference"] is not None
+
+
+def _is_detectable(evidence: Evidence) -> bool:
+    return _has_discordant_pairs(evidence) and abs(evidence.lead) >= evidence.comparison["smallest_difference"]
+
+
+CHANCE_CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        "seeds",
+        "Would each of the seeds alone have shown it?",
+        (
+            Outcome(
+                "single",
+                lambda evidence: evidence.num_seeds == 1,
+                "A single seed says nothing of how much the result would vary from one training to the next.",
+            ),
+            Outcome(
+                "equal",
+                lambda evidence: evidence.num_seeds > 1 and evidence.lead == 0,
+                "No seed can speak for the model that is ahead, since neither is.",
+            ),
+            Outcome(
+                "each",
+                lambda evidence: _has_several_seeds(evidence) and _share_of_significant_seeds(evidence) == 1,
+                rf"With \VAR{{'both' if seeds|length == 2 else 'each'}} of the seeds, {_SINGLE_COMPARISON}.",
+            ),
+            Outcome(
+                "some",
+                lambda evidence: _has_several_seeds(evidence) and 0 < _share_of_significant_seeds(evidence) < 1,
+                rf"With only \VAR{{num_significant|in_words}} of the \VAR{{seeds|length|in_words}} seeds, "
+                rf"{_SINGLE_COMPARISON}; what a study with one seed finds depends on the seed.",
+            ),
+            Outcome(
+                "none",
+                lambda evidence: _has_several_seeds(evidence) and _share_of_significant_seeds(evidence) == 0,
+                rf"With none of the seeds, {_SINGLE_COMPARISON}.",
+            ),
+        ),
+    ),
+    Claim(
+        "over_seeds",
+        "Does the difference stand out from the spread between trainings?",
+        (
+            Outcome(
+                "single",
+                lambda evidence: evidence.num_seeds == 1,
+                "With a single seed, nothing can be tested over seeds.",
+            ),
+            Outcome(
+                "out_of_reach",
+                lambda evidence: evidence.num_seeds > 1 and not _can_show_over_seeds(evidence),
+                rf"{_OVER_SEEDS}, but with \VAR{{seeds|length|counted('seed')}} it cannot give less than "
+                r"\VAR{seeds_smallest_p_value|pvalue(named=false)}, and so can show nothing at the \VAR{level|percent} "
+                "level.",
+            ),
+            Outcome(
+                "shown",
+                _shows_over_seeds,
+                rf"{_OVER_SEEDS} (\VAR{{seeds_p_value_corrected|pvalue(named=false)}} corrected): the difference "
+                "stands out from the spread between trainings as well.",
+            ),
+            Outcome(
+                "open",
+                lambda evidence: _can_show_over_seeds(evidence) and not _shows_over_seeds(evidence),
+                rf"{_OVER_SEEDS} (\VAR{{seeds_p_value_corrected|pvalue(named=false)}} corrected): the difference "
+                "does not stand out from the spread between trainings.",
+            ),
+        ),
+    ),
+    Claim(
+        "outperforming",
+        "Does one training of fusion outperform one of the sequential model often enough to matter?",
+        (
+            Outcome(
+                "fusion",
+                lambda evidence: _lowest(evidence) > 0.5 and _highest(evidence) > _MEANINGFUL,
+                f"{_PROBABILITY} a significant and meaningful advantage of fusion.",
+            ),
+            Outcome(
+                "fusion_small",
+                lambda evidence: _lowest(evidence) > 0.5 and _highest(evidence) <= _MEANINGFUL,
+                f"{_PROBABILITY} a significant advantage of fusion, but too small a one to be meaningful.",
+            ),
+            Outcome(
+                "sequential",
+                lambda evidence: _highest(evidence) < 0.5 and _lowest(evidence) < 1 - _MEANINGFUL,
+                f"{_PROBABILITY} a significant and meaningful advantage of the sequential model.",
+            ),
+            Outcome(
+                "sequential_small",
+                lambda evidence: _highest(evidence) < 0.5 and _lowest(evidence) >= 1 - _MEANINGFUL,
+                f"{_PROBABILITY} a significant advantage of the sequential model, but too small a one to be "
+                "meaningful.",
+            ),
+            Outcome(
+                "open",
+                lambda evidence: _lowest(evidence) <= 0.5 <= _highest(evidence),
+                f"{_PROBABILITY} no significant advantage of either.",
+            ),
+        ),
+    ),
+    Claim(
+        "detectable",
+        "Could this comparison have shown a difference of the observed size?",
+        (
+            Outcome(
+                "no_pairs",
+                lambda evidence: not _has_discordant_pairs(evidence),
+                "Both models classify the same images correctly with every seed, so that no test can tell them apart.",
+            ),
+            Outcome(
+                "equal",
+                lambda evidence: _has_discordant_pairs(evidence) and evidence.lead == 0,
+                f"{_DETECTS}; that none is observed does not exclude a smaller one.",
+            ),
+            Outcome("yes", _is_detectable, f"{_OBSERVED} not smaller."),
+            Outcome(
+                "no",
+                lambda evidence: (
+                    _has_discordant_pairs(evidence) and evidence.lead != 0 and not _is_detectable(evidence)
+                ),
+                f"{_OBSERVED} smaller: a study with one seed and a test subset of this size detects it with less than "
+                "that power.",
+            ),
+        ),
+    ),
+)
