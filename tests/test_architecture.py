@@ -4,11 +4,14 @@ import ast
 import subprocess
 import sys
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from fusionseq.params import read_params
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src"
@@ -18,9 +21,9 @@ STAGES = [path.stem for path in STAGE_FILES]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # The shell decides no result, so that its edits rerun nothing.
-FREE_OF_RESULTS = {"console", "errors", "params", "paths", "sections"}
+FREE_OF_RESULTS = {"console", "errors", "params", "paths", "sections", "training_sections"}
 FOLDER_DEPENDENCIES = {"datasets", "models", "plotting"}
-GPU_STAGES = {"backbones", "features", "train_fusion", "train_sequential"}
+GPU_STAGES = {"backbones", "features", "train_fusion", "train_sequential", "train_controls"}
 
 WITHOUT_KERAS = ["fetch", "split", "preprocess", "figures", "paper"]
 START_LIMIT_S = 1.5
@@ -34,6 +37,7 @@ USED_LIBRARIES = {
     "features": {"keras"},
     "train_fusion": {"keras"},
     "train_sequential": {"keras"},
+    "train_controls": {"keras"},
     "evaluate": {"keras", "sklearn", "statsmodels"},
     "figures": {"PIL", "matplotlib"},
     "paper": {"jinja2"},
@@ -166,7 +170,10 @@ def test_parameters_read_are_parameters_declared(path: Path) -> None:
 
 
 def test_imports_run_one_way() -> None:
-    shell = {"artifacts", "catalog", "console", "errors", "params", "paths", "runtime", "sections"}
+    shell = {
+        "artifacts", "catalog", "console", "errors", "model_catalog", "params", "paths", "runtime", "sections",
+        "training_sections",
+    }  # fmt: skip
     for path in MODULES:
         names = {relative(module).removeprefix("src/fusionseq/") for module in imported_modules(path)}
         layer = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
@@ -191,7 +198,7 @@ def test_library_modules_see_neither_paths_nor_the_parameters_file() -> None:
         "image_files", "imagefolder", "layout", "model_files", "opening", "params", "parquet", "partial_files", "paths",
         "plan", "predict", "preflight", "pretrained", "processed_images", "profile", "provenance", "raw_images",
         "repository", "resuming", "saving", "tidy", "transfer", "trusted_files", "typesetting", "unfinished_images",
-        "weight_files",
+        "variance", "weight_files",
     }  # fmt: skip
     for path in MODULES:
         if path.parent.name != "stages" and path.stem not in files_and_commands:
@@ -251,16 +258,20 @@ def test_modules_stay_short_and_well_named() -> None:
 
 def test_lock_holds_exactly_the_stages_of_the_pipeline() -> None:
     lock = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))
-    seeds = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["seeds"]
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     expected = set()
     for name, entry in pipeline()["stages"].items():
-        expected |= {f"{name}@{seed}" for seed in seeds} if "matrix" in entry else {name}
+        # DVC joins the items of a matrix by hyphens.
+        lists = (map(str, params[items.strip("${}")]) for items in entry.get("matrix", {}).values())
+        expected |= {f"{name}@{'-'.join(items)}" if items else name for items in product(*lists)}
     assert set(lock["stages"]) == expected, "run `make reproduce`, which removes what is left of other seeds"
 
 
-def test_no_model_of_another_seed_is_left() -> None:
-    seeds = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["seeds"]
-    left = {path.name for path in (ROOT / "data" / "models").glob("*/*")} - set(map(str, seeds))
+def test_no_model_of_another_name_or_seed_is_left() -> None:
+    params = read_params(ROOT / "params.yaml")
+    known = {f"{model}/{seed}" for model in params.models for seed in params.seeds}
+    models = ROOT / "data" / "models"
+    left = {path.relative_to(models).as_posix() for path in models.glob("*/*")} - known
     assert not left, "run `make reproduce`, which removes them"
 
 

@@ -25,6 +25,7 @@ from fusionseq.stages.figures import figures
 from fusionseq.stages.paper import paper
 from fusionseq.stages.preprocess import preprocess
 from fusionseq.stages.split import split
+from fusionseq.stages.train_controls import train_controls
 from fusionseq.stages.train_fusion import train_fusion
 from fusionseq.stages.train_sequential import train_sequential
 
@@ -69,6 +70,7 @@ def params(folder: Path) -> Params:
     content["training"]["frozen"]["epochs"] = 1
     content["training"]["fine_tuning"]["epochs"] = 1
     content["seeds"] = [0]
+    content["controls"] = ["vgg16"]
     return validate_params(content, "params.yaml")
 
 
@@ -139,6 +141,7 @@ def test_every_stage_runs_and_the_paper_spells_the_classes(params: Params, paths
     features(params, paths)
     train_fusion(params, paths, 0)
     train_sequential(params, paths, 0)
+    train_controls(params, paths, "vgg16", 0)
     evaluate(params, paths)
     figures(params, paths)
     paper(params, paths)

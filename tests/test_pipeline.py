@@ -50,6 +50,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     content["training"]["frozen"]["epochs"] = 1
     content["training"]["fine_tuning"]["epochs"] = 1
     content["seeds"] = [7]
+    content["controls"] = ["vgg16"]
     (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     run(folder, "git", "init", "--quiet")
     run(folder, "git", "add", "--all")
@@ -96,7 +97,7 @@ def test_another_dropout_leaves_the_features_alone(clone: Path) -> None:
     params.write_text(before.replace("dropout: 0.5", "dropout: 0.3"), encoding="utf-8")
     assert params.read_text(encoding="utf-8") != before
     # The stages below are not named in a dry run: their inputs have not changed yet, only the paper's.
-    assert stages_to_run(clone)[:2] == ["train_fusion@7", "train_sequential@7"]
+    assert stages_to_run(clone)[:3] == ["train_fusion@7", "train_sequential@7", "train_controls@vgg16-7"]
     assert not {"fetch", "split", "preprocess", "backbones", "features"} & set(stages_to_run(clone))
     params.write_text(before, encoding="utf-8")
 

@@ -24,6 +24,7 @@ from fusionseq.stages.figures import figures
 from fusionseq.stages.paper import paper
 from fusionseq.stages.preprocess import preprocess
 from fusionseq.stages.split import split
+from fusionseq.stages.train_controls import train_controls
 from fusionseq.stages.train_fusion import train_fusion
 from fusionseq.stages.train_sequential import train_sequential
 
@@ -40,6 +41,7 @@ def params() -> Params:
     content["training"]["frozen"]["epochs"] = 1
     content["training"]["fine_tuning"]["epochs"] = 1
     content["seeds"] = [3, 5]
+    content |= {"controls": ["stacked"], "ensemble": ["fusion", "sequential"]}
     return validate_params(content, "params.yaml")
 
 
@@ -109,6 +111,7 @@ def test_features(params: Params, paths: Paths) -> None:
     assert shapes == {
         "mobilenetv2/cut": (12, 2, 2, 96),
         "mobilenetv2/pooled": (12, 1280),
+        "stacked/cut": (12, 4, 4, 256),
         "vgg16/cut": (12, 2, 2, 512),
         "vgg16/pooled": (12, 512),
     }
@@ -142,10 +145,18 @@ def test_train_sequential(params: Params, paths: Paths, seed: int) -> None:
     assert content["first_trained_layer"] == {"mobilenetv2": "block_13_expand"}
 
 
+@pytest.mark.parametrize("seed", [3, 5])
+def test_train_controls(params: Params, paths: Paths, seed: int) -> None:
+    train_controls(params, paths, "stacked", seed)
+    content = read_json(paths.model("stacked", seed) / "model.json")
+    assert content["layers"][1] == {"part": "Adapter", "output": "4 × 4 × 32", "parameters": 256 * 32 + 32}
+    assert [row["seed"] for row in read_table(paths.model("stacked", seed) / "history.csv")] == [str(seed)] * 2
+
+
 def test_evaluate(params: Params, paths: Paths) -> None:
     evaluate(params, paths)
     metrics = read_json(paths.metrics)
-    assert list(metrics) == ["fusion", "sequential"]
+    assert list(metrics) == ["fusion", "sequential", "stacked", "ensemble"]
     assert all(set(summary) == {"mean", "std"} for of_model in metrics.values() for summary in of_model.values())
     rows = read_table(paths.predictions("fusion"))
     assert list(rows[0]) == ["image", "seed", "actual", "predicted"]
@@ -157,12 +168,14 @@ def test_evaluate(params: Params, paths: Paths) -> None:
     images = read_array(paths.processed)[subsets.rows("test")]
     right = [row["actual"] == row["predicted"] for row in rows]
     assert metrics["fusion"]["accuracy"]["mean"] == pytest.approx(np.mean(right))
-    for name in ("fusion", "sequential"):
+    for name in params.models:
         folder = paths.model(name, 5)
         model = build_model(read_card(folder))
         read_model_weights(folder, model)
         np.testing.assert_array_equal(model.predict(images, verbose=0), read_probabilities(paths, name, 5))
         keras.backend.clear_session()
+    of_members = [read_probabilities(paths, name, 5) for name in params.ensemble]
+    np.testing.assert_allclose(read_probabilities(paths, "ensemble", 5), np.mean(of_members, axis=0), rtol=1e-6)
 
 
 def test_images_that_are_not_stored_train_and_evaluate_to_the_same(
@@ -178,8 +191,9 @@ def test_images_that_are_not_stored_train_and_evaluate_to_the_same(
     assert not list(elsewhere.features.rglob("*.npy"))
     train_fusion(streaming, elsewhere, 5)
     train_sequential(streaming, elsewhere, 5)
+    train_controls(streaming, elsewhere, "stacked", 5)
     evaluate(streaming, elsewhere)
-    for name in ("fusion", "sequential"):
+    for name in params.models:
         for file in paths.model(name, 5).iterdir():
             assert (elsewhere.model(name, 5) / file.name).read_bytes() == file.read_bytes()
         np.testing.assert_array_equal(read_probabilities(elsewhere, name, 5), read_probabilities(paths, name, 5))
@@ -188,7 +202,17 @@ def test_images_that_are_not_stored_train_and_evaluate_to_the_same(
 def test_figures(params: Params, paths: Paths) -> None:
     figures(params, paths)
     first = {path.name: path.read_bytes() for path in paths.figures.iterdir()}
-    names = {"class_distribution", "confusion_matrices", "metric_comparison", "samples", "training_curves"}
+    names = {
+        "class_distribution",
+        "class_f1",
+        "confusion_matrices",
+        "differences",
+        "errors",
+        "metric_comparison",
+        "reliability",
+        "samples",
+        "training_curves",
+    }
     assert set(first) == {f"{name}.{kind}" for name in names for kind in ("pdf", "png")}
     figures(params, paths)
     assert {path.name: path.read_bytes() for path in paths.figures.iterdir()} == first

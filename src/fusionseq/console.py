@@ -39,11 +39,11 @@ def run_checked(function: Callable[[], object]) -> None:
 def run_stage(stage: Callable[..., None]) -> None:
     """Run a stage as a command, in the folder of params.yaml.
 
-    The stage takes validated parameters and paths; each further argument it takes is an integer option.
+    The stage takes validated parameters and paths; each further argument it takes is an option of its type.
     """
     parser = argparse.ArgumentParser(description=stage.__doc__)
-    for name in list(inspect.signature(stage).parameters)[2:]:
-        parser.add_argument(f"--{name}", type=int, required=True)
+    for name, parameter in list(inspect.signature(stage).parameters.items())[2:]:
+        parser.add_argument(f"--{name}", type=parameter.annotation, required=True)
     options = vars(parser.parse_args())
 
     def run() -> None:

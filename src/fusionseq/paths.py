@@ -116,10 +116,9 @@ class Paths:
         """What the frozen layers say of each image."""
         return self.root / "data" / "features"
 
-    @property
-    def feature_mode(self) -> Path:
+    def feature_mode(self, backbone: str) -> Path:
         """Whether it is stored; the same for every backbone."""
-        return self.features / "mobilenetv2" / "mode.json"
+        return self.features / backbone / "mode.json"
 
     @property
     def models(self) -> Path:
@@ -176,6 +175,11 @@ class Paths:
     def template(self) -> Path:
         """The paper, with gaps for results."""
         return self.paper / "report.tex.jinja"
+
+    @property
+    def sections(self) -> Path:
+        """Its sections, which the template takes in."""
+        return self.paper / "sections"
 
     @property
     def published(self) -> Path:

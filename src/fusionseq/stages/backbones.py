@@ -14,9 +14,9 @@ from fusionseq.weight_files import write_weights
 
 def backbones(params: Params, paths: Paths) -> None:
     """Turn pretrained weights into one file for each backbone."""
-    pretrained = open_pretrained(
-        params.weights, paths.embedded_weights, paths.embedded_record, paths.downloads, Checksums(paths.checksums)
-    )
+    checksums = Checksums(paths.checksums)
+    embedded = (paths.embedded_weights, paths.embedded_record)
+    pretrained = open_pretrained(params.weights, params.backbones, *embedded, paths.downloads, checksums)
     for name, model in pretrained.models.items():
         write_weights(paths.backbones / f"{name}.weights.h5", model)
     write_json(paths.backbone_record, pretrained.record)

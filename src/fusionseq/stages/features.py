@@ -8,6 +8,7 @@ from fusionseq.catalog import BACKBONES
 from fusionseq.console import logger, run_stage, track
 from fusionseq.feature_files import choose_mode, estimate_size, write_features
 from fusionseq.features import extract_features
+from fusionseq.model_catalog import find_stems
 from fusionseq.models.backbones import build_pooled
 from fusionseq.models.cutting import get_frozen
 from fusionseq.params import Params
@@ -22,15 +23,15 @@ def features(params: Params, paths: Paths) -> None:
     configure_runtime(runtime.threads, runtime.precision, runtime.deterministic)
     images = read_array(paths.processed)
     frozen = {}
-    for name in BACKBONES:
+    for name in params.backbones:
         model = build_pooled(name, params.image_size)
         read_backbones(paths.backbones, model)
-        frozen[name] = get_frozen(model, params.first_trained_layer[name], name)
+        frozen[name] = get_frozen(model, params.first_trained_layer[name], name, find_stems(name, params.controls))
     size = estimate_size(frozen.values(), len(images), dtype)
     mode = choose_mode(params.features.mode, params.training.augmentation.is_on, size, paths.features)
     for name, layers in frozen.items():
         progress = track(extract_features(layers, images), f"features of {BACKBONES[name].title}", len(images))
-        write_features(paths.features / name, mode, layers, len(images), progress, dtype)
+        write_features(paths.features, mode, layers, len(images), progress, dtype)
     logger.info("features: %s, %d images", mode, len(images))
 
 

@@ -7,6 +7,7 @@ import yaml
 
 from fusionseq.artifacts import read_bytes, read_json, read_subsets, read_table, write_text
 from fusionseq.catalog import BACKBONES
+from fusionseq.claims import choose_claims
 from fusionseq.console import logger, run_stage
 from fusionseq.params import Params
 from fusionseq.paths import Paths
@@ -23,14 +24,17 @@ def paper(params: Params, paths: Paths) -> None:
     counts = count_classes(subsets.labels, subsets.subset, len(subsets.class_names))
     statistics = read_json(paths.statistics)
     manifest = read_json(paths.manifest)
-    results = [path(name) for name in statistics["models"] for path in (paths.history, paths.predictions)]
+    results = [path(name) for name in statistics["models"] for path in (paths.predictions, paths.probabilities)]
+    results += [paths.history(name) for name in params.models]
     text = render(
         read_bytes(paths.template).decode("utf-8"),
         {
             "params": params.model_dump(),
             "statistics": statistics,
+            "models": list(statistics["models"]),
+            "claims": choose_claims(statistics, {name: BACKBONES[name].title for name in params.backbones}),
             "benchmark": parse_timings(read_bytes(paths.benchmark)).model_dump(mode="json"),
-            "mode": read_json(paths.feature_mode)["mode"],
+            "mode": read_json(paths.feature_mode(params.backbones[0]))["mode"],
             "published": yaml.safe_load(read_bytes(paths.published)),
             "manifest": manifest,
             "skipped": manifest["skipped"] + read_table(paths.skipped),
@@ -49,6 +53,7 @@ def paper(params: Params, paths: Paths) -> None:
                 "results": compute_digest(paths.root, [paths.metrics, paths.statistics, *results]),
             },
         },
+        {path.name: read_bytes(path).decode("utf-8") for path in sorted(paths.sections.iterdir())},
     )
     write_text(paths.report_source, text)
     typeset(paths.report_source, paths.report)
