@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +24,7 @@ from benchmarks.waiting import measure_waiting
 from fusionseq.runtime import configure_runtime
 
 THREADS = 2
+PARTS = ("training", "features", "models", "input", "growth", "experiments")
 FOLDER = Path(__file__).parent
 
 
@@ -42,15 +43,26 @@ def describe_machine() -> dict[str, str | int]:
     }
 
 
-def measure_all(quick: bool) -> dict[str, Any]:
-    """Measure one thing after the other; sections of the results."""
+def measure_all(quick: bool, only: Sequence[str], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Measure one thing after the other; sections of the results.
+
+    Parameters
+    ----------
+    quick
+        Whether small cases will do.
+    only
+        Parts to measure, or none for all; other sections stay as they were before.
+    before
+        Results of an earlier run, on the same machine.
+    """
     results: dict[str, Any] = {
+        **(before if only else {}),
         "date": datetime.now(UTC).date().isoformat(),
         "quick": quick,
         "machine": describe_machine(),
-        "training": {},
-        "features": {},
     }
+    if only and before.get("machine") != results["machine"]:
+        raise SystemExit("error: results.json is of another machine; measure all parts on this one.")
     # What takes long and needs a quiet machine comes first.
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "training": lambda: measure_training(quick),
@@ -61,6 +73,8 @@ def measure_all(quick: bool) -> dict[str, Any]:
         "experiments": lambda: measure_experiments(quick),
     }
     for name, measure in parts.items():
+        if only and name not in only:
+            continue
         print(f"measuring {name} …", flush=True)
         for section, values in measure().items():
             results[section] = results.get(section, {}) | values
@@ -80,9 +94,11 @@ def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description="Measure this project against its rivals and its limits.")
     parser.add_argument("--quick", action="store_true", help="a few minutes' look at small cases; writes nothing")
+    parser.add_argument("--only", nargs="+", default=[], choices=PARTS, help="measure these parts, and keep the others")
     arguments = parser.parse_args()
     configure_runtime(THREADS, "float32", deterministic=True)
-    results = measure_all(arguments.quick)
+    before = json.loads((FOLDER / "results.json").read_text(encoding="utf-8"))
+    results = measure_all(arguments.quick, arguments.only, before)
     print(tabulate(results))
     if not arguments.quick:
         (FOLDER / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")

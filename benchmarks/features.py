@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.training import CUTS
-from fusionseq.catalog import BACKBONES
 from fusionseq.features import extract_features
 from fusionseq.models.backbones import build_pooled
 from fusionseq.models.cutting import get_frozen
@@ -36,7 +35,7 @@ def measure_features(quick: bool) -> dict[str, float]:
     results: dict[str, float] = {}
     for size, num_images in (NUM_IMAGES_QUICK if quick else NUM_IMAGES).items():
         images = np.random.default_rng(0).integers(0, 256, (num_images, size, size, 3), dtype=np.uint8)
-        frozen = [get_frozen(build_pooled(name, size), CUTS[name], name) for name in BACKBONES]
+        frozen = [get_frozen(build_pooled(name, size), CUTS[name], name) for name in CUTS]
         stored = [_make_arrays(model, num_images) for model in frozen]
         _extract(frozen, images, stored)
         ours, rates = 0.0, dict.fromkeys((num_images,) if quick else PYTORCH_BATCH_SIZES, 0.0)

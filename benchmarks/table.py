@@ -25,6 +25,7 @@ ROWS = (
     ("Peak memory of training from streamed images, likewise", "growth.streaming_peak_memory_ratio", "{:.2f}", "≈ 1"),
     ("Warm `dvc repro`, seconds", "waiting.warm_repro_s", "{:.1f}", ""),
     ("One more seed, seconds", "waiting.one_more_seed_s", "{:.0f}", ""),
+    ("Seven more seeds, ten in all, seconds", "waiting.seven_more_seeds_s", "{:.0f}", ""),
     ("A head-only experiment, three seeds, seconds", "waiting.head_only_s", "{:.0f}", ""),
     ("Test accuracy of fusion from float32 activations", "float16.fusion_accuracy_float32", "{:.4f}", ""),
     ("Test accuracy of fusion from float16 activations", "float16.fusion_accuracy_float16", "{:.4f}", ""),

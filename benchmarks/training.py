@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,27 +22,52 @@ from benchmarks.listings import (
 )
 from benchmarks.operations import measure_rate
 from fusionseq.artifacts import Subsets
-from fusionseq.catalog import BACKBONES
-from fusionseq.features import Features, extract_features
-from fusionseq.models.architectures import ARCHITECTURES
+from fusionseq.features import extract_features
+from fusionseq.model_catalog import PAPER_MODELS, find_model, find_stems
+from fusionseq.models.architectures import build_architecture
 from fusionseq.models.backbones import build_pooled
-from fusionseq.models.cutting import get_backbone, get_frozen, get_head, get_tail, list_backbones, make_trainable
+from fusionseq.models.cutting import (
+    get_backbone,
+    get_fine_tuning_phase,
+    get_frozen,
+    get_frozen_phase,
+    list_backbones,
+    list_stored,
+    make_trainable,
+)
+from fusionseq.models.head import Head
 from fusionseq.models.operations import count_backward, count_operations
 from fusionseq.models.weights import build_pretrained
-from fusionseq.sections import TrainingParams
 from fusionseq.streaming import stream_batches
-from fusionseq.training import Epoch, Execution, train_model
+from fusionseq.training import Epoch, Execution, Weights, train_model
+from fusionseq.training_sections import TrainingParams
 
+# By the names of fusionseq.models.cutting.
+Features = dict[str, NDArray[np.float32]]
 CUTS = {"mobilenetv2": "block_13_expand", "vgg16": "block5_conv1"}
 LISTINGS = {"fusion": build_fusion_listing, "sequential": build_sequential_listing}
 NUM_CLASSES = 10
-NO_AUGMENTATION = {"horizontal_flip": False, "rotation": 0, "translation": 0}
+# That of the embedded default.
+BATCH_SIZE = 64
+PLAIN = {
+    "batch_size": BATCH_SIZE,
+    "label_smoothing": 0,
+    "weight_decay": 0,
+    "learning_rate_schedule": "constant",
+    "early_stopping": None,
+    "augmentation": {
+        "horizontal_flip": False,
+        "rotation": 0,
+        "translation": 0,
+        "crop": 0,
+        "colour": 0,
+        "mixup": 0,
+    },
+}
 # Images, their side in pixels, and epochs of each phase.
 CASE, QUICK_CASE = (512, 96, 5), (64, 48, 2)
 # A tenth of the images is for validation, on both sides.
 VALIDATION_SHARE = 0.1
-# That of the embedded default.
-BATCH_SIZE = 64
 
 
 class Clock:
@@ -54,10 +80,11 @@ class Clock:
         """Start from the beginning."""
         return []
 
-    def load(self, model: keras.Model) -> None:
+    def load(self, model: keras.Model) -> Weights:
         """Never called."""
+        raise NotImplementedError
 
-    def save(self, model: keras.Model, history: list[Epoch]) -> None:
+    def save(self, model: keras.Model, history: list[Epoch], best: Weights) -> None:
         """Note the time."""
         self.ends.setdefault(history[-1].phase, []).append(time.perf_counter())
 
@@ -96,36 +123,38 @@ def make_case(num_images: int, image_size: int, epochs: int) -> Case:
             labels=rng.integers(0, NUM_CLASSES, num_images),
             subset=np.array(["train"] * (num_images - num_validation) + ["validation"] * num_validation),
         ),
-        training=TrainingParams.model_validate({"batch_size": BATCH_SIZE, "augmentation": NO_AUGMENTATION, **phases}),
-        weights={name: build_pretrained(name, tensors).get_weights() for name in BACKBONES},
+        training=TrainingParams.model_validate(PLAIN | phases),
+        weights={name: build_pretrained(name, tensors).get_weights() for name in CUTS},
     )
 
 
 def build(architecture: str, case: Case, seed: int) -> keras.Model:
     """Build a model with pretrained backbones."""
-    model = ARCHITECTURES[architecture](case.image_size, NUM_CLASSES, 256, 0.5, seed)
-    for name in list_backbones(model):
-        get_backbone(model, name).set_weights(case.weights[name])
+    model = build_architecture(architecture, list(CUTS), case.image_size, Head(NUM_CLASSES, 256, 0.5, seed))
+    if find_model(architecture).stem is None:
+        for name in list_backbones(model):
+            get_backbone(model, name).set_weights(case.weights[name])
     return model
 
 
-def time_features(case: Case) -> tuple[float, dict[str, Features]]:
-    """Seconds for every image through both frozen backbones, once, graphs included."""
+def time_features(case: Case, models: Sequence[str] = ()) -> tuple[float, Features]:
+    """Seconds for every image through both frozen backbones, once, graphs included; and what some models build on."""
     start = time.perf_counter()
-    features = {}
-    for name in BACKBONES:
+    features: Features = {}
+    for name, cut in CUTS.items():
         model = build_pooled(name, case.image_size)
         model.set_weights(case.weights[name])
-        of_images = list(extract_features(get_frozen(model, CUTS[name], name), case.images))
-        features[name] = Features(*(np.stack([of[kind] for of in of_images]) for kind in ("cut", "pooled")))
+        frozen = get_frozen(model, cut, name, find_stems(name, models))
+        of_images = list(extract_features(frozen, case.images))
+        features |= {key: np.stack([of[key] for of in of_images]) for key in of_images[0]}
     return time.perf_counter() - start, features
 
 
-def time_training(case: Case, features: dict[str, Features], seed: int) -> tuple[float, float]:
+def time_training(case: Case, features: Features, seed: int) -> tuple[float, float]:
     """Seconds for both models in both phases from stored features: graphs included, and in steady state."""
     start = time.perf_counter()
     steady = 0.0
-    for architecture in ARCHITECTURES:
+    for architecture in PAPER_MODELS:
         clock = train(architecture, case, features, seed)
         steady += sum(
             settings.epochs * clock.epoch_s(phase)
@@ -135,14 +164,13 @@ def time_training(case: Case, features: dict[str, Features], seed: int) -> tuple
     return time.perf_counter() - start, steady
 
 
-def train(architecture: str, case: Case, features: dict[str, Features], seed: int) -> Clock:
+def train(architecture: str, case: Case, features: Features, seed: int) -> Clock:
     """Train one model in both phases from stored features."""
     model = build(architecture, case, seed)
-    of_model = {name: features[name] for name in list_backbones(model)}
-    cuts = {name: CUTS[name] for name in of_model}
+    of_model = {name: features[name] for name in list_stored(model, CUTS)}
     clock = Clock()
     execution = Execution(jit_compile=False, num_devices=1, feed=stream_batches, verbose=0)
-    train_model(model, of_model, case.subsets, cuts, case.training, seed, execution, clock)
+    train_model(model, of_model, case.subsets, CUTS, case.training, seed, execution, clock)
     return clock
 
 
@@ -180,18 +208,17 @@ def count_limit(case: Case) -> tuple[int, int, int]:
     """Count the operations of the features, of training both models from them, and of the listings."""
     num_images, num_train = len(case.images), len(case.subsets.rows("train"))
     num_validation = num_images - num_train
-    of_features = sum(num_images * count_operations(build_pooled(name, case.image_size)) for name in BACKBONES)
+    of_features = sum(num_images * count_operations(build_pooled(name, case.image_size)) for name in CUTS)
     of_training, of_listings = 0, 0
-    for architecture in ARCHITECTURES:
+    for architecture in PAPER_MODELS:
         model = build(architecture, case, 0)
         of_pass = count_operations(model)
-        cuts = {name: CUTS[name] for name in list_backbones(model)}
-        for part, settings in (
-            (get_head(model), case.training.frozen),
-            (get_tail(model, cuts), case.training.fine_tuning),
+        for phase, settings in (
+            (get_frozen_phase(model), case.training.frozen),
+            (get_fine_tuning_phase(model, CUTS), case.training.fine_tuning),
         ):
-            make_trainable(model, part)
-            forward, backward = count_operations(part), count_backward(part)
+            make_trainable(model, phase)
+            forward, backward = count_operations(phase.part), count_backward(phase.part)
             of_training += settings.epochs * (num_train * (forward + backward) + num_validation * forward)
             of_listings += settings.epochs * (num_train * (of_pass + backward) + num_validation * of_pass)
     return of_features, of_training, of_listings

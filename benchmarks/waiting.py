@@ -19,6 +19,9 @@ def measure_waiting(clone: Clone, quick: bool) -> dict[str, float]:
     clone.edit_params(_add_seed)
     results["one_more_seed_s"] = clone.time("dvc", "repro")
     clone.reset()
+    clone.edit_params(_take_ten_seeds)
+    results["seven_more_seeds_s"] = clone.time("dvc", "repro")
+    clone.reset()
     clone.edit_params(_halve_head)
     results["head_only_s"] = clone.time("dvc", "repro")
     clone.reset()
@@ -27,6 +30,10 @@ def measure_waiting(clone: Clone, quick: bool) -> dict[str, float]:
 
 def _add_seed(content: dict[str, Any]) -> None:
     content["seeds"].append(max(content["seeds"]) + 1)
+
+
+def _take_ten_seeds(content: dict[str, Any]) -> None:
+    content["seeds"] = list(range(10))
 
 
 def _halve_head(content: dict[str, Any]) -> None:
