@@ -12,14 +12,23 @@ def test_readme_is_short() -> None:
     assert len(README.splitlines()) <= 120
 
 
-@pytest.mark.parametrize("model", ["fusion", "sequential"])
+STATISTICS = json.loads((ROOT / "reports" / "statistics.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("model", STATISTICS["models"])
 def test_results_are_those_of_the_run(model: str) -> None:
     metrics = json.loads((ROOT / "reports" / "metrics.json").read_text(encoding="utf-8"))[model]
-    statistics = json.loads((ROOT / "reports" / "statistics.json").read_text(encoding="utf-8"))["models"][model]
     summaries = (metrics[name] for name in ("accuracy", "macro_f1", "loss"))
     cells = [f"{summary['mean']:.4f} ± {summary['std']:.4f}" for summary in summaries]
-    cells = [model, *cells, f"{statistics['parameters']['total']:,}"]
-    assert f"| {' | '.join(cells)} |" in README
+    models = STATISTICS["models"]
+    parameters = sum(models[name]["parameters"]["total"] for name in models[model]["members"] or [model])
+    assert f"| {' | '.join([model, *cells, f'{parameters:,}'])} |" in README
+
+
+def test_what_it_says_of_the_results_holds() -> None:
+    comparisons = STATISTICS["comparisons"]
+    assert comparisons["sequential"]["better"] == "fusion"
+    assert comparisons["vgg16"]["better"] == "vgg16"
 
 
 def test_every_file_and_target_that_it_names_exists() -> None:
