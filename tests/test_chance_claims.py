@@ -15,17 +15,19 @@ THREE, TWO, ONE = [355, 355, 355], [355, 355], [355]
 SIGNIFICANT, NOT = 0.01, 0.2
 TEN_SEEDS = make_statistics({"fusion": [355] * 10, "sequential": [350] * 10}, {"sequential": 0.001})
 PROBABILITY = (
-    "The probability that one training of the fusion model outperforms one of the sequential model is estimated at "
-    r"0.90 (95\% interval from {} to {}), which by the criteria of \citet{{bouthillier2021}} is "
+    "The probability that one training of the fusion model has the higher test accuracy than one of the sequential "
+    r"model with the same seed is estimated at 0.90 "
+    r"(95\% interval from {} to {}), which by the criteria of \citet{{bouthillier2021}} is "
 )
 SMALLEST = (
-    r"At this number of test images and with as many discordant pairs as here, one McNemar test at the 5\% level "
-    r"detects with a power of 80\% a difference of {} percentage points or more. The observed difference of 1.39 "
-    "points is "
+    r"At this number of test images and with as many discordant pairs as here, one McNemar test at the 5\% level, "
+    r"uncorrected, detects with a power of 80\% a difference of {} percentage points or more. The observed difference "
+    "of 1.39 points is "
 )
-SINGLE = (
-    "a single comparison by the exact McNemar test, corrected for all {}, would have called the {} model "
-    "significantly better"
+SINGLE = "Seed by seed, the exact McNemar test, corrected for all {}, finds the {} model significantly better"
+OVER_SEEDS = (
+    r"Over the trainings rather than the images, the $t$ interval of the difference is from \ensuremath{{-}}0.61 to "
+    "3.39 percentage points, and the exact permutation test gives $p = {}$"
 )
 
 CASES: list[tuple[str, str, dict[str, Any], dict[str, Any], str]] = [
@@ -48,29 +50,29 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any], str]] = [
         "each",
         make_statistics({"fusion": TWO, "sequential": [350, 350]}, {"sequential": 0.01}, [SIGNIFICANT] * 2),
         {},
-        f"With both of the seeds, {SINGLE.format('two such tests', 'fusion')}.",
+        f"{SINGLE.format('two such tests', 'fusion')} with both seeds.",
     ),
     (
         "seeds",
         "each",
         make_statistics({"fusion": [350] * 3, "sequential": THREE}, {"sequential": 0.01}, [SIGNIFICANT] * 3),
         {},
-        f"With each of the seeds, {SINGLE.format('three such tests', 'sequential')}.",
+        f"{SINGLE.format('three such tests', 'sequential')} with each of the seeds.",
     ),
     (
         "seeds",
         "some",
         make_statistics(SIX_MODELS, SIX_P_VALUES, [NOT, SIGNIFICANT, NOT]),
-        {},
-        f"With only one of the three seeds, {SINGLE.format('15 such tests', 'fusion')}; what a study with one seed "
-        "finds depends on the seed.",
+        {"num_significant_uncorrected": 2},
+        f"{SINGLE.format('15 such tests', 'fusion')} with only one of the three seeds; uncorrected, with two. What a "
+        "study with one seed finds depends on the seed.",
     ),
     (
         "seeds",
         "none",
         make_statistics({"fusion": THREE, "sequential": [350] * 3}, {"sequential": 0.01}, [NOT] * 3),
         {},
-        f"With none of the seeds, {SINGLE.format('three such tests', 'fusion')}.",
+        f"{SINGLE.format('three such tests', 'fusion')} with none of the three seeds; uncorrected, with one.",
     ),
     (
         "over_seeds",
@@ -83,25 +85,27 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any], str]] = [
         "over_seeds",
         "out_of_reach",
         make_statistics({"fusion": THREE, "sequential": [350] * 3}, {"sequential": 0.01}),
-        {},
-        "The exact permutation test over the seeds gives $p = 0.250$, but with three seeds it cannot give less than "
-        r"$0.250$, and so can show nothing at the 5\% level.",
+        {"seeds_interval": [-0.0061, 0.0339]},
+        OVER_SEEDS.format("0.250")
+        + r", where three seeds can give no less than $0.250$, and so show nothing at the 5\% "
+        "level.",
     ),
     (
         "over_seeds",
         "shown",
         TEN_SEEDS,
-        {"seeds_p_value": 0.004, "seeds_p_value_corrected": 0.02},
-        "The exact permutation test over the seeds gives $p = 0.004$ ($0.020$ corrected): the difference stands out "
-        "from the spread between trainings as well.",
+        {"seeds_interval": [-0.0061, 0.0339], "seeds_p_value": 0.004, "seeds_p_value_corrected": 0.02},
+        OVER_SEEDS.format("0.004")
+        + " ($0.020$ corrected): the difference stands out from the spread between trainings "
+        "as well.",
     ),
     (
         "over_seeds",
         "open",
         TEN_SEEDS,
-        {"seeds_p_value": 0.02, "seeds_p_value_corrected": 0.1},
-        "The exact permutation test over the seeds gives $p = 0.020$ ($0.100$ corrected): the difference does not "
-        "stand out from the spread between trainings.",
+        {"seeds_interval": [-0.0061, 0.0339], "seeds_p_value": 0.02, "seeds_p_value_corrected": 0.1},
+        OVER_SEEDS.format("0.020") + " ($0.100$ corrected): the difference does not stand out from the spread between "
+        "trainings.",
     ),
     (
         "outperforming",
@@ -153,6 +157,17 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any], str]] = [
         {"smallest_difference": 0.014},
         SMALLEST.format("1.40").partition(". The")[0] + "; that none is observed does not exclude a smaller one.",
     ),
+    (
+        "detectable",
+        "no",
+        TEN_SEEDS,
+        {"smallest_difference": 0.03, "discordant_share": 0.02, "power": 0.3},
+        SMALLEST.format("3.00").replace(
+            "as many discordant pairs as here", "all discordant pairs in favour of one model"
+        )
+        + "smaller: were it the true one, a study with one seed and a test subset of this size would detect it with a "
+        r"power of 30\%.",
+    ),
     ("detectable", "yes", TEN_SEEDS, {"smallest_difference": 0.0138}, SMALLEST.format("1.38") + "not smaller."),
     (
         "detectable",
@@ -160,7 +175,8 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any], str]] = [
         TEN_SEEDS,
         {"smallest_difference": 0.014},
         SMALLEST.format("1.40")
-        + "smaller: a study with one seed and a test subset of this size detects it with less than that power.",
+        + "smaller: were it the true one, a study with one seed and a test subset of this size would detect it with a "
+        r"power of 37\%.",
     ),
 ]
 

@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 from committed_predictions import read_predictions
 from numpy.typing import NDArray
-from scipy.stats import binomtest, permutation_test
+from scipy.stats import binomtest, permutation_test, ttest_1samp
 
 from fusionseq.comparing import (
     POWER,
     compare_predictions,
     compute_outperforming,
     compute_power,
+    compute_t_interval,
     correct_p_values,
     find_smallest_difference,
     flip_signs,
@@ -228,3 +229,16 @@ def test_no_difference_can_be_shown_without_discordant_pairs_or_with_few_images(
     assert find_smallest_difference(5, 0.4, 0.05) is None
     assert find_smallest_difference(2, 0.5, 0.05) is None
     assert find_smallest_difference(6, 0.5, 0.05) is not None
+
+
+def test_t_interval_is_that_of_scipy() -> None:
+    differences = np.array([5, 9, 3]) / 360
+    expected = ttest_1samp(differences, 0).confidence_interval(0.95)
+    np.testing.assert_allclose(compute_t_interval(differences, 0.95), [expected.low, expected.high], rtol=1e-12)
+    # By hand: mean 17/3 images, standard deviation 3.0551, t of two degrees of freedom 4.3027.
+    half = 4.302653 * 3.055050 / 3**0.5
+    np.testing.assert_allclose(compute_t_interval(differences * 360, 0.95), [17 / 3 - half, 17 / 3 + half], rtol=1e-6)
+
+
+def test_t_interval_of_equal_differences_is_a_point() -> None:
+    assert compute_t_interval(np.array([0.5, 0.5, 0.5]), 0.95) == [0.5, 0.5]

@@ -120,20 +120,23 @@ def test_better_half_is_found(number: int, outcome: str, sentence: str) -> None:
     assert (chosen.outcome, chosen.sentence) == (outcome, sentence)
 
 
+LOSS = "the mean loss is lower for every one. Neither is tested."
+
+
 @pytest.mark.parametrize(
     ("uncalibrated", "outcome", "sentence"),
     [
-        ([], "all", "After temperature scaling, the calibration error is lower for every model."),
+        ([], "all", f"After temperature scaling, the mean calibration error is lower for every model; {LOSS}"),
         (
             ["sequential"],
             "some",
-            "After temperature scaling, the calibration error is lower for the fusion model and the ensemble, but not "
-            "for the sequential model.",
+            "After temperature scaling, the mean calibration error is lower for the fusion model and the ensemble, but "
+            f"not for the sequential model; {LOSS}",
         ),
         (
             ["fusion", "sequential", "ensemble"],
             "none",
-            "After temperature scaling, the calibration error is lower for none of the models.",
+            f"After temperature scaling, the mean calibration error is lower for none of the models; {LOSS}",
         ),
     ],
 )
@@ -145,6 +148,25 @@ def test_calibration_is_told_model_by_model(uncalibrated: list[str], outcome: st
             of_seed["calibrated_calibration_error"] = of_seed["calibration_error"]
     chosen = answer(CLAIMS["calibration"], Evidence(statistics, BACKBONES))
     assert (chosen.outcome, chosen.sentence) == (outcome, sentence)
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (["ensemble"], "lower for the fusion model and the sequential model, but not for the ensemble."),
+        (["fusion", "sequential", "ensemble"], "lower for none."),
+    ],
+)
+def test_a_loss_that_scaling_raises_is_told(raised: list[str], told: str) -> None:
+    models = {"fusion": [350, 351], "sequential": [340, 341], "ensemble": [345, 346]}
+    statistics = make_statistics(models, {"sequential": 0.01, "ensemble": 0.01})
+    for name in raised:
+        for of_seed in statistics["models"][name]["per_seed"]:
+            of_seed["calibrated_loss"] = of_seed["loss"] + 0.01
+    assert (
+        f"the mean loss is {told} Neither is tested."
+        in answer(CLAIMS["calibration"], Evidence(statistics, BACKBONES)).sentence
+    )
 
 
 def test_no_outcome_is_left_out() -> None:

@@ -4,6 +4,7 @@ import pytest
 from conftest import BACKBONES as BOTH
 
 from fusionseq.catalog import BACKBONES
+from fusionseq.errors import PipelineError
 from fusionseq.model_catalog import (
     MODELS,
     PAPER_MODELS,
@@ -24,6 +25,11 @@ def test_paper_s_own_models_come_first() -> None:
 def test_every_row_has_its_module_and_function(name: str) -> None:
     module = Path(__file__).parents[1] / "src" / "fusionseq" / "models" / f"{name}.py"
     assert f"def build_{name}(image: KerasTensor, backbones: Sequence[str], head: Head)" in module.read_text("utf-8")
+
+
+def test_a_name_of_none_is_one_error() -> None:
+    with pytest.raises(PipelineError, match=r"a model must be one of fusion, .*, vgg16, .*\. Got 'alexnet'\."):
+        find_model("alexnet")
 
 
 def test_no_model_has_the_name_of_a_backbone() -> None:

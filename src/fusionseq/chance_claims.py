@@ -8,20 +8,27 @@ from fusionseq.evidence import Claim, Evidence, Outcome
 # A probability of outperforming beyond which Bouthillier et al. call a difference meaningful.
 _MEANINGFUL = 0.75
 
-_SINGLE_COMPARISON = (
-    r"a single comparison by the exact McNemar test, corrected for all "
-    r"\VAR{corrections.num_seed_tests|counted('such test')}, would have called \VAR{ahead} significantly better"
+# What follows says with how many seeds.
+_ONE_BY_ONE = (
+    r"Seed by seed, the exact McNemar test, corrected for all \VAR{corrections.num_seed_tests|counted('such test')}, "
+    r"finds \VAR{ahead} significantly better"
 )
+_UNCORRECTED = r"uncorrected, with \VAR{num_significant_uncorrected|in_words}"
 _PROBABILITY = (
-    r"The probability that one training of the fusion model outperforms one of the sequential model is estimated at "
-    r"\VAR{outperforming.probability|fixed(2)} (\VAR{confidence|percent} interval from "
+    r"The probability that one training of the fusion model has the higher test accuracy than one of the sequential "
+    r"model with the same seed is estimated at \VAR{outperforming.probability|fixed(2)} "
+    r"(\VAR{confidence|percent} interval from "
     r"\VAR{outperforming.interval[0]|fixed(2)} to \VAR{outperforming.interval[1]|fixed(2)}), which by the criteria of "
     r"\citet{bouthillier2021} is"
 )
-_OVER_SEEDS = r"The exact permutation test over the seeds gives \VAR{seeds_p_value|pvalue}"
+_OVER_SEEDS = (
+    r"Over the trainings rather than the images, the $t$ interval of the difference is from "
+    r"\VAR{seeds_lead_interval[0]|points(2)} to \VAR{seeds_lead_interval[1]|points(2)} percentage points, and the "
+    r"exact permutation test gives \VAR{seeds_p_value|pvalue}"
+)
 _DETECTS = (
-    r"At this number of test images and with as many discordant pairs as here, one McNemar test at the "
-    r"\VAR{level|percent} level detects with a power of \VAR{power|percent} a difference of "
+    r"At this number of test images and with \VAR{discordant_pairs}, one McNemar test at the \VAR{level|percent} "
+    r"level, uncorrected, detects with a power of \VAR{wanted_power|percent} a difference of "
     r"\VAR{smallest_difference|points(2)} percentage points or more"
 )
 _OBSERVED = rf"{_DETECTS}. The observed difference of \VAR{{lead|points(2)}} points is"
@@ -77,18 +84,18 @@ CHANCE_CLAIMS: tuple[Claim, ...] = (
             Outcome(
                 "each",
                 lambda evidence: _has_several_seeds(evidence) and _share_of_significant_seeds(evidence) == 1,
-                rf"With \VAR{{'both' if seeds|length == 2 else 'each'}} of the seeds, {_SINGLE_COMPARISON}.",
+                rf"{_ONE_BY_ONE} with \VAR{{'both seeds' if seeds|length == 2 else 'each of the seeds'}}.",
             ),
             Outcome(
                 "some",
                 lambda evidence: _has_several_seeds(evidence) and 0 < _share_of_significant_seeds(evidence) < 1,
-                rf"With only \VAR{{num_significant|in_words}} of the \VAR{{seeds|length|in_words}} seeds, "
-                rf"{_SINGLE_COMPARISON}; what a study with one seed finds depends on the seed.",
+                rf"{_ONE_BY_ONE} with only \VAR{{num_significant|in_words}} of the \VAR{{seeds|length|in_words}} "
+                rf"seeds; {_UNCORRECTED}. What a study with one seed finds depends on the seed.",
             ),
             Outcome(
                 "none",
                 lambda evidence: _has_several_seeds(evidence) and _share_of_significant_seeds(evidence) == 0,
-                rf"With none of the seeds, {_SINGLE_COMPARISON}.",
+                rf"{_ONE_BY_ONE} with none of the \VAR{{seeds|length|in_words}} seeds; {_UNCORRECTED}.",
             ),
         ),
     ),
@@ -104,8 +111,8 @@ CHANCE_CLAIMS: tuple[Claim, ...] = (
             Outcome(
                 "out_of_reach",
                 lambda evidence: evidence.num_seeds > 1 and not _can_show_over_seeds(evidence),
-                rf"{_OVER_SEEDS}, but with \VAR{{seeds|length|counted('seed')}} it cannot give less than "
-                r"\VAR{seeds_smallest_p_value|pvalue(named=false)}, and so can show nothing at the \VAR{level|percent} "
+                rf"{_OVER_SEEDS}, where \VAR{{seeds|length|counted('seed')}} can give no less than "
+                r"\VAR{seeds_smallest_p_value|pvalue(named=false)}, and so show nothing at the \VAR{level|percent} "
                 "level.",
             ),
             Outcome(
@@ -174,8 +181,8 @@ CHANCE_CLAIMS: tuple[Claim, ...] = (
                 lambda evidence: (
                     _has_discordant_pairs(evidence) and evidence.lead != 0 and not _is_detectable(evidence)
                 ),
-                f"{_OBSERVED} smaller: a study with one seed and a test subset of this size detects it with less than "
-                "that power.",
+                rf"{_OBSERVED} smaller: were it the true one, a study with one seed and a test subset of this size "
+                r"would detect it with a power of \VAR{power|percent(0)}.",
             ),
         ),
     ),

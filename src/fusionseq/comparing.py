@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import binom
+from scipy.stats import binom, t
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
@@ -73,6 +73,23 @@ def flip_signs(differences: NDArray[np.int64]) -> float:
     total = len(chances) - 1
     sums = 2 * np.arange(total + 1) - total
     return min(1.0, float(chances[np.abs(sums) >= abs(differences.sum())].sum()))
+
+
+def compute_t_interval(differences: NDArray[np.float64], confidence: float) -> list[float]:
+    """Student's interval of the mean difference over trainings.
+
+    It takes the trainings for a sample of normally distributed ones, and the test images for the only ones.
+
+    Parameters
+    ----------
+    differences
+        One of each seed, float64 of shape (num_seeds,), at least two.
+    confidence
+        Of the interval.
+    """
+    mean, deviation = float(differences.mean()), float(differences.std(ddof=1))
+    half = float(t.ppf((1 + confidence) / 2, len(differences) - 1)) * deviation / len(differences) ** 0.5
+    return [mean - half, mean + half]
 
 
 def correct_p_values(p_values: Sequence[float]) -> list[float]:

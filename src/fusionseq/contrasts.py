@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from fusionseq.comparing import (
     compare_predictions,
     compute_outperforming,
+    compute_power,
+    compute_t_interval,
     correct_p_values,
     find_smallest_difference,
     flip_signs,
@@ -68,7 +70,12 @@ def build_comparisons(
         second: {
             **comparison,
             "verdict": judge(comparison, level),
-            "num_significant": sum(is_significant(row, comparison, level) for row in comparison["per_seed"]),
+            "num_significant": sum(
+                is_significant(row, comparison, "p_value_corrected", level) for row in comparison["per_seed"]
+            ),
+            "num_significant_uncorrected": sum(
+                is_significant(row, comparison, "p_value", level) for row in comparison["per_seed"]
+            ),
         }
         for second, comparison in comparisons.items()
     }
@@ -87,10 +94,10 @@ def judge(comparison: Mapping[str, Any], level: float) -> str:
     return "shown" if is_shown else "open"
 
 
-def is_significant(row: Mapping[str, Any], comparison: Mapping[str, Any], level: float) -> bool:
+def is_significant(row: Mapping[str, Any], comparison: Mapping[str, Any], key: str, level: float) -> bool:
     """Whether one seed speaks for the model that is better over all seeds."""
     leader = comparison["first"] if row["only_first"] > row["only_second"] else comparison["second"]
-    return bool(row["p_value_corrected"] < level and leader == comparison["better"])
+    return bool(row[key] < level and leader == comparison["better"])
 
 
 def compare_models(
@@ -134,6 +141,7 @@ def compare_models(
     means = {metric: models[first][metric]["mean"] - models[second][metric]["mean"] for metric in ("macro_f1", "loss")}
     # Over seeds, the number of images decides, so that equal is equal.
     by_seed = leads.sum(axis=1)
+    discordant_share = float(np.abs(leads).mean())
     return {
         "first": first,
         "second": second,
@@ -150,10 +158,16 @@ def compare_models(
         "p_value": flip_signs(leads.sum(axis=0)),
         "seeds_p_value": flip_signs(by_seed) if num_seeds > 1 else None,
         "seeds_smallest_p_value": 2 / 2**num_seeds if num_seeds > 1 else None,
+        "seeds_interval": compute_t_interval(by_seed / num_images, confidence) if num_seeds > 1 else None,
         "outperforming": {
             "probability": float(compute_outperforming(by_seed, np.zeros_like(by_seed)).mean()),
             "interval": compute_percentile_interval(outperforming, confidence),
         },
-        "smallest_difference": find_smallest_difference(num_images, float(np.abs(leads).mean()), 1 - confidence),
+        "discordant_share": discordant_share,
+        "smallest_difference": find_smallest_difference(num_images, discordant_share, 1 - confidence),
+        # Of one McNemar test, were the observed difference the true one.
+        "power": compute_power(num_images, discordant_share, abs(lead) / leads.size, 1 - confidence)
+        if discordant_share
+        else None,
         "per_seed": rows,
     }

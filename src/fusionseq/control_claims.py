@@ -19,6 +19,14 @@ _WIDENED = (
 )
 
 
+# Either list may be empty.
+_LOSS = (
+    r"the mean loss is lower for \VAR{of_less_loss|listed if not_of_less_loss and of_less_loss else "
+    r"'every one' if of_less_loss else 'none'}\VAR{', but not for ' ~ not_of_less_loss|listed if not_of_less_loss and "
+    r"of_less_loss else ''}. Neither is tested."
+)
+
+
 def _find(name: str) -> Callable[[Evidence], str | None]:
     return lambda evidence: name if name in evidence.statistics["models"] else None
 
@@ -137,18 +145,18 @@ CONTROL_CLAIMS: tuple[Claim, ...] = (
             Outcome(
                 "all",
                 lambda evidence: _compute_calibrated_share(evidence) == 1,
-                "After temperature scaling, the calibration error is lower for every model.",
+                f"After temperature scaling, the mean calibration error is lower for every model; {_LOSS}",
             ),
             Outcome(
                 "some",
                 lambda evidence: 0 < _compute_calibrated_share(evidence) < 1,
-                r"After temperature scaling, the calibration error is lower for \VAR{calibrated|listed}, but not for "
-                r"\VAR{not_calibrated|listed}.",
+                r"After temperature scaling, the mean calibration error is lower for \VAR{calibrated|listed}, but not "
+                rf"for \VAR{{not_calibrated|listed}}; {_LOSS}",
             ),
             Outcome(
                 "none",
                 lambda evidence: _compute_calibrated_share(evidence) == 0,
-                "After temperature scaling, the calibration error is lower for none of the models.",
+                f"After temperature scaling, the mean calibration error is lower for none of the models; {_LOSS}",
             ),
         ),
     ),

@@ -1,6 +1,6 @@
 """What a claim of the paper is, and what it may look at: fusion beside one other model, as statistics.json has them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,13 +108,24 @@ class Evidence:
         return [name for name in self.rivals if not Evidence(self.statistics, self.backbones, name).shows_fusion()]
 
     @property
+    def rivals_ahead(self) -> list[str]:
+        """Names of those whose mean accuracy exceeds that of fusion."""
+        return [name for name in self.rivals if self.statistics["comparisons"][name]["better"] == name]
+
+    @property
+    def of_less_loss(self) -> list[str]:
+        """Names of the models whose mean loss falls with the temperature that validation suggests."""
+        models = self.statistics["models"]
+        return [name for name, model in models.items() if compute_calibrated(model, "loss") < model["loss"]["mean"]]
+
+    @property
     def calibrated(self) -> list[str]:
         """Names of the models whose mean calibration error falls with the temperature that validation suggests."""
         models = self.statistics["models"]
         return [
             name
             for name, model in models.items()
-            if compute_calibrated_error(model) < model["calibration_error"]["mean"]
+            if compute_calibrated(model, "calibration_error") < model["calibration_error"]["mean"]
         ]
 
     def name(self, model: str, *, is_opening: bool = False) -> Latex:
@@ -128,13 +139,18 @@ class Evidence:
         """Collect what the sentences of claims are filled with; "ahead" is fusion where both models are level."""
         models, comparison = self.statistics["models"], self.comparison
         ahead, behind = (FUSION, self.second) if self.lead >= 0 else (self.second, FUSION)
-        low, high = comparison["accuracy_difference"]["interval"]
         seeds = counted(self.num_seeds, "seed")
         return {
             **self.statistics,
             **comparison,
             "level": self.level,
-            "power": _POWER,
+            "wanted_power": _POWER,
+            "discordant_pairs": Latex(
+                "as many discordant pairs as here"
+                if comparison["smallest_difference"] is None
+                or comparison["smallest_difference"] <= comparison["discordant_share"]
+                else "all discordant pairs in favour of one model"
+            ),
             "titles": list(self.backbones.values()),
             "fusion": models[FUSION],
             "other": models[self.second],
@@ -146,23 +162,33 @@ class Evidence:
             "accuracy_behind": models[behind]["accuracy"]["mean"],
             # As the model that is ahead sees it.
             "lead": abs(self.lead),
-            "lead_interval": [low, high] if self.lead >= 0 else [-high, -low],
+            "lead_interval": self._face(comparison["accuracy_difference"]["interval"]),
+            "seeds_lead_interval": self._face(comparison["seeds_interval"]),
             "measure": "test accuracy" if self.num_seeds == 1 else f"mean test accuracy over {seeds}",
-            "test_name": "exact McNemar test" if self.num_seeds == 1 else "paired permutation test",
+            "test_name": "exact McNemar test" if self.num_seeds == 1 else "paired permutation test over images",
             "rivals": self._list(self.rivals),
             "unmatched_rivals": self._list(self.unmatched_rivals),
+            "rivals_ahead": self._list(self.rivals_ahead),
+            "of_less_loss": self._list(self.of_less_loss),
+            "not_of_less_loss": self._list(name for name in models if name not in self.of_less_loss),
             "calibrated": self._list(self.calibrated),
             "not_calibrated": self._list(name for name in models if name not in self.calibrated),
         }
+
+    def _face(self, interval: Sequence[float] | None) -> list[float] | None:
+        """Turn an interval of fusion less the second model to the model that is ahead."""
+        if interval is None or self.lead >= 0:
+            return None if interval is None else list(interval)
+        return [-interval[1], -interval[0]]
 
     def _list(self, models: Iterable[str]) -> list[Latex]:
         return [self.name(model) for model in models]
 
 
-def compute_calibrated_error(model: Mapping[str, Any]) -> float:
-    """Mean over the seeds of a model's calibration error after its temperature."""
-    errors = [of_seed["calibrated_calibration_error"] for of_seed in model["per_seed"]]
-    return float(sum(errors) / len(errors))
+def compute_calibrated(model: Mapping[str, Any], metric: str) -> float:
+    """Mean over the seeds of a model's loss or calibration error after its temperature."""
+    values = [of_seed[f"calibrated_{metric}"] for of_seed in model["per_seed"]]
+    return float(sum(values) / len(values))
 
 
 def _find_sequential(_: Evidence) -> str:

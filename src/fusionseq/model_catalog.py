@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fusionseq.catalog import BACKBONES
+from fusionseq.errors import PipelineError
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,17 @@ def list_models(controls: Sequence[str]) -> list[str]:
 
 
 def find_model(name: str) -> Model:
-    """Find a model by its name, which may be that of a backbone: that backbone alone."""
+    """Find a model by its name, which may be that of a backbone: that backbone alone.
+
+    Raises
+    ------
+    PipelineError
+        There is none of that name.
+    """
     if name in MODELS:
         return MODELS[name]
+    if name not in BACKBONES:
+        raise PipelineError(f"a model must be one of {', '.join((*MODELS, *BACKBONES))}. Got {name!r}.")
     return Model(BACKBONES[name].title, f"{BACKBONES[name].title} alone", needs=(name,))
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 
 import keras
 from keras import KerasTensor
 
-from fusionseq.model_catalog import MODELS
+from fusionseq.errors import PipelineError
+from fusionseq.model_catalog import MODELS, find_model
 from fusionseq.models.head import Head
 from fusionseq.models.sequential import build_single
 
@@ -17,7 +19,7 @@ def build_architecture(name: str, backbones: Sequence[str], image_size: int, hea
     Parameters
     ----------
     name
-        A key of `fusionseq.catalog.MODELS`, or the name of a backbone: that backbone alone.
+        A key of `fusionseq.model_catalog.MODELS`, or the name of a backbone: that backbone alone.
     backbones
         Those of the run; what the model makes of them is its own affair.
     image_size
@@ -30,14 +32,22 @@ def build_architecture(name: str, backbones: Sequence[str], image_size: int, hea
     keras.Model
         From uint8 RGB images of shape (batch, image_size, image_size, 3) to probabilities of shape
         (batch, num_classes).
+
+    Raises
+    ------
+    PipelineError
+        There is no model of that name, or no function that builds it.
     """
     image = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
     return keras.Model(image, _find_builder(name)(image, backbones, head), name=name)
 
 
 def _find_builder(name: str) -> Callable[[KerasTensor, Sequence[str], Head], KerasTensor]:
+    find_model(name)
     if name not in MODELS:
         return lambda image, _, head: build_single(image, name, head)
-    builder: Callable[[KerasTensor, Sequence[str], Head], KerasTensor]
-    builder = getattr(import_module(f"fusionseq.models.{name}"), f"build_{name}")
+    place = f"fusionseq.models.{name}"
+    if find_spec(place) is None or not hasattr(import_module(place), f"build_{name}"):
+        raise PipelineError(f"src/fusionseq/models/{name}.py must define build_{name}(image, backbones, head).")
+    builder: Callable[[KerasTensor, Sequence[str], Head], KerasTensor] = getattr(import_module(place), f"build_{name}")
     return builder
