@@ -61,8 +61,8 @@ def measure_all(quick: bool, only: Sequence[str], before: Mapping[str, Any]) -> 
         "quick": quick,
         "machine": describe_machine(),
     }
-    if only and before.get("machine") != results["machine"]:
-        raise SystemExit("error: results.json is of another machine; measure all parts on this one.")
+    if only and any(before.get(key) != results[key] for key in ("date", "machine")):
+        raise SystemExit("error: results.json is of another day or machine; measure all parts on this one.")
     # What takes long and needs a quiet machine comes first.
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "training": lambda: measure_training(quick),
@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], choices=PARTS, help="measure these parts, and keep the others")
     arguments = parser.parse_args()
     configure_runtime(THREADS, "float32", deterministic=True)
-    before = json.loads((FOLDER / "results.json").read_text(encoding="utf-8"))
+    before = json.loads((FOLDER / "results.json").read_text(encoding="utf-8")) if arguments.only else {}
     results = measure_all(arguments.quick, arguments.only, before)
     print(tabulate(results))
     if not arguments.quick:

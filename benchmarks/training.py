@@ -129,7 +129,7 @@ def make_case(num_images: int, image_size: int, epochs: int) -> Case:
 
 
 def build(architecture: str, case: Case, seed: int) -> keras.Model:
-    """Build a model with pretrained backbones."""
+    """Build a model with pretrained backbones; behind a stem they are random, which takes no other time."""
     model = build_architecture(architecture, list(CUTS), case.image_size, Head(NUM_CLASSES, 256, 0.5, seed))
     if find_model(architecture).stem is None:
         for name in list_backbones(model):

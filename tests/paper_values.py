@@ -198,6 +198,7 @@ def make_statistics(
         "seeds": list(range(num_seeds)),
         "confidence": CONFIDENCE,
         "resamples": 2000,
+        "wanted_power": 0.8,
         "test": {"num_images": NUM_IMAGES, "num_classes": 2, "num_validation": 359},
         "models": models,
         "comparisons": comparisons,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import THREADS
+from test_paper import read_pdf
 
 from fusionseq.artifacts import read_json
 from fusionseq.paths import Paths
@@ -21,9 +22,12 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pretraining/backbones.json", "pretraining/backbones.safetensors", "requirements.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in ("paper", "pretraining"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("report.*f", "scratch"))
+    for name in ("requirements.txt", "requirements-gpu.txt"):
         shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "benchmarks").mkdir()
+    shutil.copy(ROOT / "tests" / "benchmark.json", tmp_path / "benchmarks" / "results.json")
     content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     content["data"] |= {"num_classes": 2, "images_per_class": 6}
     content["split"] |= {"train": 0.5, "validation": 0.25, "test": 0.25}
@@ -55,6 +59,7 @@ params = read_params(paths.params)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.skipif(shutil.which("latexmk") is None, reason="latexmk is not installed")
 def test_ten_lines_of_the_readme_add_a_model(copy: Path) -> None:
     (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     (place,) = re.findall(r"as `(src/fusionseq/models/\w+\.py)`", README)
@@ -71,7 +76,7 @@ def test_ten_lines_of_the_readme_add_a_model(copy: Path) -> None:
         *(f"{stage}(params, paths)" for stage in ("fetch", "backbones", "preprocess", "split", "features")),
         *(f"train_{name}(params, paths, 0)" for name in ("fusion", "sequential")),
         "train_controls(params, paths, 'summed', 0)",
-        *(f"{stage}(params, paths)" for stage in ("evaluate", "figures")),
+        *(f"{stage}(params, paths)" for stage in ("evaluate", "figures", "paper")),
     )
     paths = Paths(copy)
     card = read_json(paths.model("summed", 0) / "model.json")
@@ -82,4 +87,4 @@ def test_ten_lines_of_the_readme_add_a_model(copy: Path) -> None:
     assert list(statistics["models"]) == ["fusion", "sequential", "summed", "ensemble"]
     assert statistics["models"]["summed"]["description"] == "MobileNetV2 and VGG16, summed"
     assert list(statistics["comparisons"]) == ["sequential", "summed", "ensemble"]
-    assert paths.probabilities("summed").exists()
+    assert "and the model Summed" in read_pdf(paths.report)

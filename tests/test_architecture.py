@@ -21,7 +21,7 @@ STAGES = [path.stem for path in STAGE_FILES]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # The shell decides no result, so that its edits rerun nothing.
-FREE_OF_RESULTS = {"console", "errors", "params", "paths", "sections", "training_sections"}
+FREE_OF_RESULTS = {"console", "errors", "params", "paths", "sections"}
 FOLDER_DEPENDENCIES = {"datasets", "models", "plotting"}
 GPU_STAGES = {"backbones", "features", "train_fusion", "train_sequential", "train_controls"}
 

@@ -147,8 +147,15 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any], str]] = [
         "detectable",
         "no_pairs",
         TEN_SEEDS,
-        {"smallest_difference": None},
+        {"smallest_difference": None, "discordant_share": 0.0},
         "Both models classify the same images correctly with every seed, so that no test can tell them apart.",
+    ),
+    (
+        "detectable",
+        "too_small",
+        TEN_SEEDS,
+        {"smallest_difference": None},
+        r"With 360 test images, no difference, however large, is likely to be found significant at the 5\% level.",
     ),
     (
         "detectable",

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fusionseq.errors import PipelineError
-from fusionseq.feature_files import choose_mode, estimate_size, read_inputs, write_features
+from fusionseq.feature_files import choose_mode, estimate_size, read_inputs, write_features, write_modes
 from fusionseq.features import extract_features
 
 Mode = Literal["auto", "cached", "streaming"]
@@ -29,6 +29,7 @@ def test_features_survive_the_disk(frozen: keras.Model, tmp_path: Path, dtype: s
     images = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3)).astype(np.uint8)
     rows = list(extract_features(frozen, images))
     write_features(tmp_path, "cached", frozen, len(images), iter(rows), dtype)
+    write_modes(tmp_path, "cached", ["vgg16"])
     inputs = read_inputs(tmp_path, tmp_path / "images.npy", ["vgg16/cut", "vgg16/pooled"])
     assert isinstance(inputs, dict)
     assert isinstance(inputs["vgg16/cut"], np.memmap)
@@ -52,6 +53,8 @@ def test_streaming_stores_nothing_and_reads_the_images(frozen: keras.Model, tmp_
         raise AssertionError("nothing is computed")
 
     write_features(tmp_path, "streaming", frozen, 2, extract(), "float32")
+    assert list(tmp_path.iterdir()) == []
+    write_modes(tmp_path, "streaming", ["vgg16"])
     assert [path.name for path in (tmp_path / "vgg16").iterdir()] == ["mode.json"]
     images = np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3)
     np.save(tmp_path / "images.npy", images)
@@ -113,11 +116,13 @@ def test_each_model_finds_its_own_in_a_folder_of_its_own(tmp_path: Path) -> None
     frozen = keras.Model(image, {"vgg16/cut": cut, "stacked/cut": keras.layers.Rescaling(0.5)(cut)})
     images = np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3)
     write_features(tmp_path, "cached", frozen, 2, extract_features(frozen, images), "float32")
+    write_modes(tmp_path, "cached", ["vgg16", "stacked", "wide_head"])
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")) == [
         "stacked/cut.npy",
         "stacked/mode.json",
         "vgg16/cut.npy",
         "vgg16/mode.json",
+        "wide_head/mode.json",
     ]
     inputs = read_inputs(tmp_path, tmp_path, ["stacked/cut"])
     assert isinstance(inputs, dict)

@@ -126,6 +126,15 @@ def test_card_without_a_field_is_one_error(folder: Path, tmp_path: Path, field: 
     [
         ({"architecture": "parallel"}, "architecture must be one of fusion, sequential, .* Got 'parallel'"),
         ({"backbones": ["mobilenetv2", "alexnet"]}, "a backbone must be one of mobilenetv2, .* Got 'alexnet'"),
+        ({"backbones": ["vgg16"]}, "backbones: Tuple should have at least 2 items"),
+        (
+            {"first_trained_layer": {"mobilenetv2": "Conv_2"}},
+            "first_trained_layer of mobilenetv2 must be one of block_1_",
+        ),
+        ({"first_trained_layer": {"alexnet": "conv1"}}, "a backbone must be one of mobilenetv2, .* Got 'alexnet'"),
+        ({"dropout": 2.0}, "dropout: Input should be less than 1"),
+        ({"class_names": []}, "class_names: Tuple should have at least 2 items"),
+        ({"image_size": 8}, "image_size must be at least 32. Got 8."),
         ({"image_size": "large"}, "image_size: Input should be a valid integer"),
         ({"image_size": 0}, "image_size: Input should be greater than"),
         ({"class_names": "cat"}, "class_names: Input should be a valid tuple"),
@@ -160,3 +169,18 @@ def test_card_that_is_no_mapping_is_one_error(tmp_path: Path, content: object) -
 def test_missing_weights_are_one_error(trained: Trained, tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"model\.weights\.h5 does not exist"):
         read_model_weights(tmp_path, trained.model)
+
+
+def test_card_without_the_cut_of_a_backbone_is_one_error(folder: Path, tmp_path: Path) -> None:
+    write_changed(folder, tmp_path, {"first_trained_layer": {}})
+    with pytest.raises(PipelineError, match=r"needs a first trained layer of mobilenetv2; train it anew\."):
+        build_model(read_card(tmp_path))
+
+
+@pytest.mark.parametrize("section", ["layers", "parameters", "operations"])
+def test_card_without_its_contents_is_one_error(folder: Path, tmp_path: Path, section: str) -> None:
+    content = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    del content[section]
+    (tmp_path / "model.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(PipelineError, match=f"no description of a model: {section}: Field required"):
+        read_contents(tmp_path)

@@ -13,7 +13,7 @@ from conftest import CLASS_NAMES, CUTS, IMAGE_SIZE, THREADS, Experiment, Trained
 from numpy.typing import NDArray
 from PIL import Image
 
-from fusionseq.feature_files import read_inputs, write_features
+from fusionseq.feature_files import read_inputs, write_features, write_modes
 from fusionseq.features import extract_features
 from fusionseq.model_files import Conditions, build_model, read_card, read_model_weights, write_model
 from fusionseq.models.backbones import build_pooled
@@ -60,6 +60,7 @@ def run_pipeline(root: Path, experiment: Experiment, trained: Trained, mode: str
     frozen = get_frozen(backbone, CUTS["mobilenetv2"], "mobilenetv2")
     features = extract_features(frozen, images)
     write_features(root / "features", mode, frozen, NUM_IMAGES, features, dtype)
+    write_modes(root / "features", mode, ["mobilenetv2"])
     inputs = read_inputs(root / "features", root / "images.npy", ["mobilenetv2/cut"])
     assert isinstance(inputs, np.ndarray) is (mode == "streaming")
 

@@ -8,7 +8,7 @@ from fusionseq.models.architectures import build_architecture
 from fusionseq.models.head import Head
 
 
-@pytest.mark.parametrize(("image_size", "side"), [(32, 4), (50, 6), (224, 28)])
+@pytest.mark.parametrize(("image_size", "side"), [(32, 4), (56, 7), (224, 28)])
 def test_mobilenetv2_begins_where_both_have_an_eighth_of_the_side(image_size: int, side: int) -> None:
     model = build_architecture("stacked", BACKBONES, image_size, Head(4, 6, 0.3, 1))
     assert model.get_layer("adapter").input is model.get_layer("block3_pool").output

@@ -1,6 +1,6 @@
 """Images changed at random while a model trains on them, on the device that trains.
 
-Mixtures of two images are made before, with their labels; see `fusionseq.batches`.
+Mixtures of two images are made before, with their labels; see `fusionseq.mixup`.
 
 Source: the source paper, Section 10, which names augmentation as future work.
 """

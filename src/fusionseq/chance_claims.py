@@ -59,11 +59,16 @@ def _shows_over_seeds(evidence: Evidence) -> bool:
 
 
 def _has_discordant_pairs(evidence: Evidence) -> bool:
+    return bool(evidence.comparison["discordant_share"] > 0)
+
+
+def _can_detect(evidence: Evidence) -> bool:
+    """Whether any difference, however large, could be found significant with so many test images."""
     return evidence.comparison["smallest_difference"] is not None
 
 
 def _is_detectable(evidence: Evidence) -> bool:
-    return _has_discordant_pairs(evidence) and abs(evidence.lead) >= evidence.comparison["smallest_difference"]
+    return _can_detect(evidence) and abs(evidence.lead) >= evidence.comparison["smallest_difference"]
 
 
 CHANCE_CLAIMS: tuple[Claim, ...] = (
@@ -171,16 +176,20 @@ CHANCE_CLAIMS: tuple[Claim, ...] = (
                 "Both models classify the same images correctly with every seed, so that no test can tell them apart.",
             ),
             Outcome(
+                "too_small",
+                lambda evidence: _has_discordant_pairs(evidence) and not _can_detect(evidence),
+                r"With \VAR{test.num_images|counted('test image')}, no difference, however large, is likely to be "
+                r"found significant at the \VAR{level|percent} level.",
+            ),
+            Outcome(
                 "equal",
-                lambda evidence: _has_discordant_pairs(evidence) and evidence.lead == 0,
+                lambda evidence: _can_detect(evidence) and evidence.lead == 0,
                 f"{_DETECTS}; that none is observed does not exclude a smaller one.",
             ),
             Outcome("yes", _is_detectable, f"{_OBSERVED} not smaller."),
             Outcome(
                 "no",
-                lambda evidence: (
-                    _has_discordant_pairs(evidence) and evidence.lead != 0 and not _is_detectable(evidence)
-                ),
+                lambda evidence: _can_detect(evidence) and evidence.lead != 0 and not _is_detectable(evidence),
                 rf"{_OBSERVED} smaller: were it the true one, a study with one seed and a test subset of this size "
                 r"would detect it with a power of \VAR{power|percent(0)}.",
             ),

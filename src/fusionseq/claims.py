@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from fusionseq.chance_claims import CHANCE_CLAIMS
-from fusionseq.control_claims import CONTROL_CLAIMS, NAMED_CONTROLS, build_claim_on
-from fusionseq.evidence import ACCURACIES, DIFFERENCE, NUMBERS, Answer, Claim, Evidence, Outcome, answer
+from fusionseq.control_claims import CONTROL_CLAIMS, build_claim_on
+from fusionseq.evidence import ACCURACIES, DIFFERENCE, NUMBERS, SEQUENTIAL, Answer, Claim, Evidence, Outcome, answer
 
 _PRICE = (
     r"multiplied the backbone parameters by "
@@ -25,6 +25,11 @@ def _macro_f1_lead(evidence: Evidence) -> float:
 
 def _loss_difference(evidence: Evidence) -> float:
     return float(evidence.comparison["loss_difference"]["mean"])
+
+
+def _find_published_design(evidence: Evidence) -> str | None:
+    """Compare with the source paper where the backbones are its own, in their places."""
+    return SEQUENTIAL if list(evidence.backbones) == ["mobilenetv2", "vgg16"] else None
 
 
 CLAIMS: tuple[Claim, ...] = (
@@ -84,6 +89,7 @@ CLAIMS: tuple[Claim, ...] = (
                 "The order that the source paper reports, with the fusion model ahead, does not show here.",
             ),
         ),
+        _find_published_design,
     ),
     Claim(
         "macro_f1",
@@ -220,7 +226,8 @@ def choose_claims(statistics: Mapping[str, Any], backbones: Mapping[str, str]) -
     """
     evidence = Evidence(statistics, backbones)
     declared = (*CLAIMS, *CHANCE_CLAIMS, *CONTROL_CLAIMS)
-    others = [build_claim_on(name) for name in evidence.rivals if name not in {*NAMED_CONTROLS, *backbones}]
+    answered = {claim.find_second(evidence) for claim in CONTROL_CLAIMS}
+    others = [build_claim_on(name) for name in evidence.rivals if name not in answered]
     answers = {}
     for claim in (*declared, *others):
         second = claim.find_second(evidence)

@@ -4,9 +4,6 @@ from collections.abc import Callable
 
 from fusionseq.evidence import ACCURACIES, SEQUENTIAL, Claim, Evidence, Outcome
 
-# Models that a claim of their own is about, beside the second backbone alone.
-NAMED_CONTROLS = ("wide_head", "stacked", "ensemble")
-
 # As short as it can be told where the kind of test has been told before.
 _DIFFERENCE = (
     r"\VAR{lead|points(2)} percentage points (\VAR{confidence|percent} interval from \VAR{lead_interval[0]|points(2)} "
@@ -64,10 +61,20 @@ def _find_other_backbone(evidence: Evidence) -> str | None:
     return _find(other)(evidence)
 
 
-def _compute_lead_of_halves(evidence: Evidence) -> float:
-    """By how much the mean accuracy of the second backbone alone exceeds that of the first."""
+def _find_ensemble_of_halves(evidence: Evidence) -> str | None:
+    """Find the ensemble of each backbone alone; what another one says of fusion is another thing."""
+    _, other = evidence.backbones
     models = evidence.statistics["models"]
-    return float(models[evidence.second]["accuracy"]["mean"] - models[SEQUENTIAL]["accuracy"]["mean"])
+    return "ensemble" if "ensemble" in models and set(models["ensemble"]["members"]) == {SEQUENTIAL, other} else None
+
+
+def _compute_lead_of_halves(evidence: Evidence) -> int:
+    """By how many test images, over all seeds, the second backbone alone exceeds the first."""
+    second, first = (
+        sum(of_seed["num_correct"] for of_seed in evidence.statistics["models"][name]["per_seed"])
+        for name in (evidence.second, SEQUENTIAL)
+    )
+    return int(second - first)
 
 
 def _compute_calibrated_share(evidence: Evidence) -> float:
@@ -125,7 +132,7 @@ CONTROL_CLAIMS: tuple[Claim, ...] = (
             undecided="Averaging the predictions of separate models may do as much as training on joined features.",
             equal="Averaging the predictions of separate models did as much here as training on joined features.",
         ),
-        _find("ensemble"),
+        _find_ensemble_of_halves,
     ),
     Claim(
         "stacked",

@@ -11,9 +11,6 @@ from fusionseq.reporting import counted, render
 FUSION = "fusion"
 SEQUENTIAL = "sequential"
 
-# With which the "smallest_difference" of a comparison is detected.
-_POWER = 0.8
-
 # Parts of sentences that have named the model that is ahead.
 ACCURACIES = r"\VAR{accuracy_ahead|percent(2)} against \VAR{accuracy_behind|percent(2)}"
 DIFFERENCE = (
@@ -144,7 +141,6 @@ class Evidence:
             **self.statistics,
             **comparison,
             "level": self.level,
-            "wanted_power": _POWER,
             "discordant_pairs": Latex(
                 "as many discordant pairs as here"
                 if comparison["smallest_difference"] is None

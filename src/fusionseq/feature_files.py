@@ -79,7 +79,7 @@ def write_features(
     folder
         Of all features.
     mode
-        "cached"; with "streaming" only that is written.
+        "cached"; with "streaming" nothing is written.
     frozen
         Whose outputs the features are; their names, such as "vgg16/cut", are those of the files.
     num_images
@@ -103,8 +103,12 @@ def write_features(
             for row, of_image in enumerate(features):
                 for name, values in of_image.items():
                     arrays[name][row] = narrow(values, dtype)
-    for name in frozen.output:
-        write_json((folder / name).with_name("mode.json"), {"mode": mode})
+
+
+def write_modes(folder: Path, mode: str, names: Iterable[str]) -> None:
+    """Write for each backbone and model whether features are stored, so that each has a folder to depend on."""
+    for name in names:
+        write_json(folder / name / "mode.json", {"mode": mode})
 
 
 def read_inputs(folder: Path, images: Path, names: Iterable[str]) -> Inputs:

@@ -21,11 +21,19 @@ class Stem:
         The last of them; what it gives is stored.
     adapter
         The trained layer that follows.
+    next_backbone, entry
+        Whose layers follow that, and the first of them. No cut may lie before it.
+    stride
+        Side of the image over that of the activations between; a side that is no multiple of it would be rounded in
+        another way by each backbone.
     """
 
     backbone: str
     layer: str
     adapter: str
+    next_backbone: str
+    entry: str
+    stride: int
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class Model:
     stem: Stem | None = None
 
 
-STACKED_STEM = Stem("vgg16", "block3_pool", "adapter")
+STACKED_STEM = Stem("vgg16", "block3_pool", "adapter", "mobilenetv2", "block_6_expand", stride=8)
 
 MODELS: dict[str, Model] = {
     "fusion": Model("Fusion", "{first} and {second} side by side, their pooled features concatenated"),

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import keras
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from fusionseq.artifacts import read_json, read_table, write_json, write_table
 from fusionseq.catalog import BACKBONES
@@ -14,6 +14,7 @@ from fusionseq.errors import PipelineError
 from fusionseq.features import Inputs
 from fusionseq.model_catalog import MODELS
 from fusionseq.models.architectures import build_architecture
+from fusionseq.models.cutting import list_backbones
 from fusionseq.models.description import count_parameters, describe_layers, describe_operations
 from fusionseq.models.head import Head
 from fusionseq.sections import Count, RuntimeParams, Seed
@@ -28,12 +29,12 @@ class ModelCard:
     """What must be known besides the weights to build a model again."""
 
     architecture: str
-    backbones: tuple[str, ...]
+    backbones: Annotated[tuple[str, ...], Field(min_length=2, max_length=2)]
     seed: Seed
     image_size: Count
-    class_names: tuple[str, ...]
+    class_names: Annotated[tuple[str, ...], Field(min_length=2)]
     units: Count
-    dropout: float
+    dropout: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
     first_trained_layer: Mapping[str, str]
 
 
@@ -62,10 +63,25 @@ class Conditions:
         return cls(runtime.threads, runtime.precision, runtime.deterministic, "float16" if narrowed else "float32")
 
 
+@dataclass(frozen=True)
+class _Contents:
+    """What a model consists of; see `fusionseq.models.description`."""
+
+    layers: list[dict[str, str | int]]
+    parameters: dict[str, int]
+    operations: dict[str, int]
+
+
 def build_model(card: ModelCard) -> keras.Model:
     """Build the architecture that a card describes, with weights that are yet to be loaded."""
     head = Head(len(card.class_names), card.units, card.dropout, card.seed)
-    return build_architecture(card.architecture, card.backbones, card.image_size, head)
+    model = build_architecture(card.architecture, card.backbones, card.image_size, head)
+    missing = set(list_backbones(model)) - set(card.first_trained_layer)
+    if missing:
+        raise PipelineError(
+            f"the {card.architecture} model needs a first trained layer of {', '.join(sorted(missing))}; train it anew."
+        )
+    return model
 
 
 def write_model(
@@ -95,10 +111,18 @@ def read_card(folder: Path) -> ModelCard:
     card = _validate(ModelCard, read_json(path), path)
     for what, name, known in (
         ("architecture", card.architecture, (*MODELS, *BACKBONES)),
-        *(("a backbone", name, tuple(BACKBONES)) for name in card.backbones),
+        *(("a backbone", name, tuple(BACKBONES)) for name in (*card.backbones, *card.first_trained_layer)),
+        *(
+            (f"first_trained_layer of {name}", layer, BACKBONES[name].clean_cuts)
+            for name, layer in card.first_trained_layer.items()
+            if name in BACKBONES
+        ),
     ):
         if name not in known:
             raise PipelineError(f"{path}: {what} must be one of {', '.join(known)}. Got {name!r}.")
+    smallest = max(BACKBONES[name].stride for name in card.backbones)
+    if card.image_size < smallest:
+        raise PipelineError(f"{path}: image_size must be at least {smallest}. Got {card.image_size}.")
     return card
 
 
@@ -122,8 +146,8 @@ def _validate(part: type[Part], content: object, path: Path) -> Part:
 
 def read_contents(folder: Path) -> dict[str, Any]:
     """Read what a trained model consists of: its layers, and how many parameters and operations."""
-    content = read_json(folder / "model.json")
-    return {key: content[key] for key in ("layers", "parameters", "operations")}
+    path = folder / "model.json"
+    return asdict(_validate(_Contents, read_json(path), path))
 
 
 def read_history(folders: Sequence[Path]) -> tuple[Sequence[str], list[list[str]]]:

@@ -75,7 +75,8 @@ class Params(Section):
         known = [name for name in (*MODELS, *self.backbones) if name not in (*PAPER_MODELS, self.backbones[0])]
         for name in self.controls:
             if name not in known:
-                raise ValueError(f"controls must be of {', '.join(known)}. Got {name!r}.")
+                alone = f"; {name} alone is the sequential model here" if name == self.backbones[0] else ""
+                raise ValueError(f"controls must be of {', '.join(known)}{alone}. Got {name!r}.")
             if self.controls.count(name) > 1:
                 raise ValueError(f"controls must not repeat. Got {name} more than once.")
             missing = set(find_model(name).needs) - set(self.backbones)
@@ -83,12 +84,31 @@ class Params(Section):
                 raise ValueError(
                     f"controls: {name} is made of {', '.join(sorted(missing))}, which backbones must name."
                 )
+            self._check_stem(name)
         for name in self.ensemble:
             if name not in self.models or self.ensemble.count(name) > 1:
-                raise ValueError(f"ensemble must be of {', '.join(self.models)}, each once. Got {name!r}.")
+                raise ValueError(
+                    f"ensemble must be of {', '.join(self.models)}, each once; add others to controls, or set "
+                    f"ensemble: []. Got {name!r}."
+                )
         if len(self.ensemble) == 1:
             raise ValueError(f"ensemble must be empty, or name two models or more. Got {self.ensemble[0]!r} alone.")
         return self
+
+    def _check_stem(self, name: str) -> None:
+        stem = find_model(name).stem
+        if stem is None:
+            return
+        cut, cuts = self.first_trained_layer[stem.next_backbone], BACKBONES[stem.next_backbone].clean_cuts
+        if cuts.index(cut) < cuts.index(stem.entry):
+            raise ValueError(
+                f"first_trained_layer.{stem.next_backbone} must be {stem.entry} or a later one where controls has "
+                f"{name}, which begins there. Got {cut!r}."
+            )
+        if self.image_size % stem.stride:
+            raise ValueError(
+                f"image_size must be a multiple of {stem.stride} where controls has {name}. Got {self.image_size}."
+            )
 
     @property
     def models(self) -> list[str]:

@@ -26,7 +26,8 @@ class CutModel:
     """
 
     def __init__(self, model: keras.Model, first_trained_layers: Mapping[str, str], cut_dtype: str) -> None:
-        # With the pooled features, which nobody needs here: these are the graphs that stored features come from.
+        # With the pooled features, which nobody needs here: these are the graphs that stored features come from, but
+        # for those of a stem, where the bits agree nevertheless.
         self._frozen = list_frozen(model, first_trained_layers)
         tail = get_fine_tuning_phase(model, first_trained_layers)
         self._tail, self._stored = tail.part, tail.stored

@@ -3,6 +3,7 @@
 Source: the source paper, Section 9; E. B. Wilson, Journal of the American Statistical Association 22, 1927.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from statsmodels.stats.proportion import proportion_confint
 
 from fusionseq.calibration import apply_temperature, bin_by_confidence, fit_temperature
+from fusionseq.comparing import POWER
 from fusionseq.contrasts import build_comparisons
 from fusionseq.evaluation import evaluate_probabilities
 from fusionseq.resampling import Resampled, bootstrap_metrics, compute_percentile_interval
@@ -51,7 +53,8 @@ def summarize(values: Sequence[float]) -> dict[str, float]:
 
     The standard deviation of a single value is undefined and left out.
     """
-    summary = {"mean": float(np.mean(values))}
+    # Exact, so that the order of the seeds decides nothing where two models are equal.
+    summary = {"mean": math.fsum(values) / len(values)}
     if len(values) > 1:
         summary["std"] = float(np.std(values, ddof=1))
     return summary | {"min": float(min(values)), "median": float(np.median(values)), "max": float(max(values))}
@@ -154,6 +157,7 @@ def build_statistics(
         "seeds": seeds,
         "confidence": confidence,
         "resamples": resamples,
+        "wanted_power": POWER,
         "test": {"num_images": len(y_true), "num_classes": num_classes, "num_validation": len(y_validation)},
         "models": models,
         "comparisons": comparisons,

@@ -159,6 +159,8 @@ def _read_split(paths: Paths, revision: str) -> SplitResults:
             name: {metric: [float(row[metric]) for row in of_model["per_seed"]] for metric in METRICS}
             for name, of_model in statistics["models"].items()
         }
+        if not values or any(len(row) != len(statistics["seeds"]) for of in values.values() for row in of.values()):
+            raise ValueError("not as many values as seeds")
         return SplitResults(params, params["split"].pop("seed"), statistics["seeds"], values)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise PipelineError(

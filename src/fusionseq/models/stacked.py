@@ -12,15 +12,12 @@ from fusionseq.model_catalog import STACKED_STEM
 from fusionseq.models.backbones import build_backbone, pool
 from fusionseq.models.head import Head, build_head
 
-# Both have an eighth of the side of the image here.
-_ENTRY = "block_6_expand"
-
 
 def build_stacked(image: KerasTensor, backbones: Sequence[str], head: Head) -> KerasTensor:  # noqa: ARG001, all builders take the same
     """Add the first blocks of VGG16, a 1 × 1 convolution, MobileNetV2 from its middle on, and a head."""
     vgg16 = keras.Model(image, build_backbone("vgg16", image))
     mobilenetv2 = keras.Model(image, build_backbone("mobilenetv2", image))
-    entry = mobilenetv2.get_layer(_ENTRY).input
+    entry = mobilenetv2.get_layer(STACKED_STEM.entry).input
     adapted = keras.layers.Conv2D(
         entry.shape[-1], 1, kernel_initializer=keras.initializers.GlorotUniform(head.seed), name=STACKED_STEM.adapter
     )(vgg16.get_layer(STACKED_STEM.layer).output)

@@ -6,7 +6,7 @@ Source: the source paper, Section 8.
 from fusionseq.artifacts import read_array
 from fusionseq.catalog import BACKBONES
 from fusionseq.console import logger, run_stage, track
-from fusionseq.feature_files import choose_mode, estimate_size, write_features
+from fusionseq.feature_files import choose_mode, estimate_size, write_features, write_modes
 from fusionseq.features import extract_features
 from fusionseq.model_catalog import find_stems
 from fusionseq.models.backbones import build_pooled
@@ -32,6 +32,7 @@ def features(params: Params, paths: Paths) -> None:
     for name, layers in frozen.items():
         progress = track(extract_features(layers, images), f"features of {BACKBONES[name].title}", len(images))
         write_features(paths.features, mode, layers, len(images), progress, dtype)
+    write_modes(paths.features, mode, [*params.backbones, *params.controls])
     logger.info("features: %s, %d images", mode, len(images))
 
 
