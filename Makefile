@@ -17,7 +17,7 @@ LATEX_FILES := booktabs.sty cleveref.sty siunitx.sty ptmr8t.tfm lmodern.sty
 RESOLVE := uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header --quiet
 
-.PHONY: help reproduce profile test bench lint lock latex
+.PHONY: help reproduce profile test verify bench lint lock latex
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ profile: $(VENV)/installed ## Apply a profile alone (PROFILE=imagefolder SET="da
 
 test: $(VENV)/installed latex ## Run the test suite
 	python -m pytest --numprocesses 2 --dist loadfile
+
+verify: $(VENV)/installed latex ## Hash every output, make the results and the paper again, and compare
+	python -m fusionseq.verify
 
 bench: $(VENV)/installed .venv-torch/installed ## Measure against rivals and limits (half an hour, on a quiet machine)
 	python -m benchmarks

@@ -208,7 +208,7 @@ def test_one_seed_is_refused(repository: Repository) -> None:
 
 
 def test_unknown_revision_and_foreign_content_are_refused(repository: Repository) -> None:
-    assert "nowhere: params.yaml cannot be read" in refuse(repository, ("split-0", "nowhere"))
+    assert "nowhere is not known" in refuse(repository, ("split-0", "nowhere"))
     repository.commit("foreign", 3, {"models": {"fusion": []}})
     assert "foreign: statistics.json holds no results" in refuse(repository, ("split-0", "foreign"))
     repository.git("rm", "--quiet", "reports/statistics.json")
@@ -259,5 +259,5 @@ def test_refusal_is_one_line_and_a_status(repository: Repository) -> None:
         cwd=repository.root, check=False, capture_output=True, text=True, env={"PYTHONPATH": str(SOURCE)},
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr.startswith("error: nowhere: params.yaml cannot be read")
+    assert done.stderr.startswith("error: nowhere is not known")
     assert len(done.stderr.splitlines()) == 1

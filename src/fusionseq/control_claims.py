@@ -78,7 +78,7 @@ def _compute_lead_of_halves(evidence: Evidence) -> int:
 
 
 def _compute_calibrated_share(evidence: Evidence) -> float:
-    return len(evidence.calibrated) / len(evidence.statistics["models"])
+    return len(evidence.list_calibrated("calibration_error")) / len(evidence.statistics["models"])
 
 
 CONTROL_CLAIMS: tuple[Claim, ...] = (

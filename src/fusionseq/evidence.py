@@ -109,21 +109,10 @@ class Evidence:
         """Names of those whose mean accuracy exceeds that of fusion."""
         return [name for name in self.rivals if self.statistics["comparisons"][name]["better"] == name]
 
-    @property
-    def of_less_loss(self) -> list[str]:
-        """Names of the models whose mean loss falls with the temperature that validation suggests."""
+    def list_calibrated(self, metric: str) -> list[str]:
+        """Name the models whose mean loss or calibration error falls with the temperature that validation suggests."""
         models = self.statistics["models"]
-        return [name for name, model in models.items() if compute_calibrated(model, "loss") < model["loss"]["mean"]]
-
-    @property
-    def calibrated(self) -> list[str]:
-        """Names of the models whose mean calibration error falls with the temperature that validation suggests."""
-        models = self.statistics["models"]
-        return [
-            name
-            for name, model in models.items()
-            if compute_calibrated(model, "calibration_error") < model["calibration_error"]["mean"]
-        ]
+        return [name for name, model in models.items() if compute_calibrated(model, metric) < model[metric]["mean"]]
 
     def name(self, model: str, *, is_opening: bool = False) -> Latex:
         """Name a model in prose, where it opens a sentence with a capital letter."""
@@ -137,6 +126,7 @@ class Evidence:
         models, comparison = self.statistics["models"], self.comparison
         ahead, behind = (FUSION, self.second) if self.lead >= 0 else (self.second, FUSION)
         seeds = counted(self.num_seeds, "seed")
+        calibrated, less_loss = self.list_calibrated("calibration_error"), self.list_calibrated("loss")
         return {
             **self.statistics,
             **comparison,
@@ -165,10 +155,10 @@ class Evidence:
             "rivals": self._list(self.rivals),
             "unmatched_rivals": self._list(self.unmatched_rivals),
             "rivals_ahead": self._list(self.rivals_ahead),
-            "of_less_loss": self._list(self.of_less_loss),
-            "not_of_less_loss": self._list(name for name in models if name not in self.of_less_loss),
-            "calibrated": self._list(self.calibrated),
-            "not_calibrated": self._list(name for name in models if name not in self.calibrated),
+            "of_less_loss": self._list(less_loss),
+            "not_of_less_loss": self._list(name for name in models if name not in less_loss),
+            "calibrated": self._list(calibrated),
+            "not_calibrated": self._list(name for name in models if name not in calibrated),
         }
 
     def _face(self, interval: Sequence[float] | None) -> list[float] | None:

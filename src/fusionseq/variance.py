@@ -21,6 +21,7 @@ from fusionseq.console import run_checked
 from fusionseq.errors import PipelineError
 from fusionseq.params import parse_params
 from fusionseq.paths import Paths
+from fusionseq.revisions import find_commit, read_revision
 
 METRICS = ("accuracy", "macro_f1", "loss")
 
@@ -152,9 +153,11 @@ def _list_differing(first: SplitResults, second: SplitResults) -> list[str]:
 
 
 def _read_split(paths: Paths, revision: str) -> SplitResults:
-    params = parse_params(_read(paths, paths.params, revision), f"{revision}: {paths.params.name}").model_dump()
+    commit = find_commit(paths.root, revision)
+    text = read_revision(paths.root, paths.params, revision, commit)
+    params = parse_params(text, f"{revision}: {paths.params.name}").model_dump()
     try:
-        statistics = json.loads(_read(paths, paths.statistics, revision))
+        statistics = json.loads(read_revision(paths.root, paths.statistics, revision, commit))
         values = {
             name: {metric: [float(row[metric]) for row in of_model["per_seed"]] for metric in METRICS}
             for name, of_model in statistics["models"].items()
@@ -165,21 +168,6 @@ def _read_split(paths: Paths, revision: str) -> SplitResults:
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise PipelineError(
             f"{revision}: {paths.statistics.name} holds no results that this program wrote; run that experiment anew."
-        ) from error
-
-
-def _read(paths: Paths, path: Path, revision: str) -> str:
-    # They take a moment to import.
-    import dvc.api
-    from dvc.exceptions import DvcException
-
-    name = path.relative_to(paths.root).as_posix()
-    try:
-        return str(dvc.api.read(name, str(paths.root), revision, encoding="utf-8"))
-    except (DvcException, OSError, UnicodeDecodeError) as error:
-        raise PipelineError(
-            f"{revision}: {name} cannot be read; name a Git revision or an experiment of `dvc exp show`. "
-            f"Got {' '.join(str(error).split())}"
         ) from error
 
 
