@@ -48,9 +48,15 @@ class Params(Section):
         for name in self.backbones:
             if name not in BACKBONES or self.backbones.count(name) > 1:
                 raise ValueError(f"backbones must be two different ones of {', '.join(BACKBONES)}. Got {name!r}.")
+        others = [name for name in self.backbones if not BACKBONES[name].is_embedded]
+        if self.weights.source == "embedded" and others:
+            raise ValueError(
+                f"weights.source must be imagenet, since the embedded weights have no {' and no '.join(others)}. "
+                "Got embedded."
+            )
         if not set(self.backbones) <= set(self.first_trained_layer) <= set(BACKBONES):
             raise ValueError(
-                f"first_trained_layer must name a layer of {' and '.join(self.backbones)}, and of no others than "
+                f"first_trained_layer must name a layer of {' and '.join(self.backbones)}; others it may name are "
                 f"{', '.join(BACKBONES)}. "
                 f"Got {', '.join(self.first_trained_layer) or 'none'}."
             )
@@ -59,12 +65,6 @@ class Params(Section):
                 raise ValueError(
                     f"first_trained_layer.{name} must be one of {', '.join(BACKBONES[name].clean_cuts)}. Got {layer!r}."
                 )
-        others = [name for name in self.backbones if not BACKBONES[name].is_embedded]
-        if self.weights.source == "embedded" and others:
-            raise ValueError(
-                f"weights.source must be imagenet, since the embedded weights have no {' and no '.join(others)}. "
-                "Got embedded."
-            )
         smallest = max(BACKBONES[name].stride for name in self.backbones)
         if self.image_size < smallest:
             raise ValueError(f"image_size must be at least {smallest}. Got {self.image_size}.")
