@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.training import CUTS
+from benchmarks.case import CUTS
 from fusionseq.features import extract_features
 from fusionseq.models.backbones import build_pooled
 from fusionseq.models.cutting import get_frozen

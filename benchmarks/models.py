@@ -7,7 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.training import CASE, QUICK_CASE, build, make_case, time_features, train
+from benchmarks.case import CASE, QUICK_CASE, build, make_case
+from benchmarks.training import time_features, train
 from fusionseq.model_catalog import MODELS
 from fusionseq.runtime import configure_runtime
 

@@ -4,15 +4,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
+from benchmarks.case import BATCH_SIZE, CASE, CUTS, NUM_CLASSES, QUICK_CASE, Case, build, make_case
 from benchmarks.listings import (
     PREPROCESSING,
     build_fusion_listing,
@@ -21,13 +19,10 @@ from benchmarks.listings import (
     train_listing,
 )
 from benchmarks.operations import measure_rate
-from fusionseq.artifacts import Subsets
 from fusionseq.features import extract_features
-from fusionseq.model_catalog import PAPER_MODELS, find_model, find_stems
-from fusionseq.models.architectures import build_architecture
+from fusionseq.model_catalog import PAPER_MODELS, find_stems
 from fusionseq.models.backbones import build_pooled
 from fusionseq.models.cutting import (
-    get_backbone,
     get_fine_tuning_phase,
     get_frozen,
     get_frozen_phase,
@@ -35,39 +30,13 @@ from fusionseq.models.cutting import (
     list_stored,
     make_trainable,
 )
-from fusionseq.models.head import Head
 from fusionseq.models.operations import count_backward, count_operations
-from fusionseq.models.weights import build_pretrained
 from fusionseq.streaming import stream_batches
 from fusionseq.training import Epoch, Execution, Weights, train_model
-from fusionseq.training_sections import TrainingParams
 
 # By the names of fusionseq.models.cutting.
 Features = dict[str, NDArray[np.float32]]
-CUTS = {"mobilenetv2": "block_13_expand", "vgg16": "block5_conv1"}
 LISTINGS = {"fusion": build_fusion_listing, "sequential": build_sequential_listing}
-NUM_CLASSES = 10
-# That of the embedded default.
-BATCH_SIZE = 64
-PLAIN = {
-    "batch_size": BATCH_SIZE,
-    "label_smoothing": 0,
-    "weight_decay": 0,
-    "learning_rate_schedule": "constant",
-    "early_stopping": None,
-    "augmentation": {
-        "horizontal_flip": False,
-        "rotation": 0,
-        "translation": 0,
-        "crop": 0,
-        "colour": 0,
-        "mixup": 0,
-    },
-}
-# Images, their side in pixels, and epochs of each phase.
-CASE, QUICK_CASE = (512, 96, 5), (64, 48, 2)
-# A tenth of the images is for validation, on both sides.
-VALIDATION_SHARE = 0.1
 
 
 class Clock:
@@ -91,50 +60,6 @@ class Clock:
     def epoch_s(self, phase: str) -> float:
         """Seconds of an epoch once the graphs are built: the median of all but the first, validation included."""
         return float(np.median(np.diff(self.ends[phase])))
-
-
-@dataclass(frozen=True)
-class Case:
-    """What both sides train on."""
-
-    images: NDArray[np.uint8]
-    subsets: Subsets
-    training: TrainingParams
-    weights: dict[str, list[NDArray[np.float32]]]
-
-    @property
-    def image_size(self) -> int:
-        """Height and width in pixels."""
-        return int(self.images.shape[1])
-
-
-def make_case(num_images: int, image_size: int, epochs: int) -> Case:
-    """Draw random images: time does not depend on what they show."""
-    rng = np.random.default_rng(0)
-    num_validation = round(num_images * VALIDATION_SHARE)
-    tensors = load_file(Path(__file__).parent.parent / "pretraining" / "backbones.safetensors")
-    phases = {"frozen": {"epochs": epochs, "learning_rate": 1e-3}}
-    phases["fine_tuning"] = {"epochs": epochs, "learning_rate": 1e-4}
-    return Case(
-        images=rng.integers(0, 256, (num_images, image_size, image_size, 3), dtype=np.uint8),
-        subsets=Subsets(
-            class_names=tuple(map(str, range(NUM_CLASSES))),
-            names=tuple(map(str, range(num_images))),
-            labels=rng.integers(0, NUM_CLASSES, num_images),
-            subset=np.array(["train"] * (num_images - num_validation) + ["validation"] * num_validation),
-        ),
-        training=TrainingParams.model_validate(PLAIN | phases),
-        weights={name: build_pretrained(name, tensors).get_weights() for name in CUTS},
-    )
-
-
-def build(architecture: str, case: Case, seed: int) -> keras.Model:
-    """Build a model with pretrained backbones; behind a stem they are random, which takes no other time."""
-    model = build_architecture(architecture, list(CUTS), case.image_size, Head(NUM_CLASSES, 256, 0.5, seed))
-    if find_model(architecture).stem is None:
-        for name in list_backbones(model):
-            get_backbone(model, name).set_weights(case.weights[name])
-    return model
 
 
 def time_features(case: Case, models: Sequence[str] = ()) -> tuple[float, Features]:

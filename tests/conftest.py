@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import yaml
 from numpy.typing import NDArray
 
 from fusionseq.artifacts import Subsets
@@ -31,22 +33,13 @@ DROPOUT = 0.5
 BACKBONES = ("mobilenetv2", "vgg16")
 CUTS = {"mobilenetv2": "block_16_expand", "vgg16": "block5_conv3"}
 RUNTIME = RuntimeParams(threads=THREADS, jit_compile=False, precision="float32", deterministic=True, devices="one")
+# The embedded default, whose training has every option off.
+DEFAULT = yaml.safe_load((Path(__file__).parents[1] / "profiles" / "default.yaml").read_text(encoding="utf-8"))
 # 13 training images make two full batches and a ragged one.
 TRAINING = TrainingParams.model_validate(
-    {
+    DEFAULT["training"]
+    | {
         "batch_size": 5,
-        "label_smoothing": 0,
-        "weight_decay": 0,
-        "learning_rate_schedule": "constant",
-        "early_stopping": None,
-        "augmentation": {
-            "horizontal_flip": False,
-            "rotation": 0,
-            "translation": 0,
-            "crop": 0,
-            "colour": 0,
-            "mixup": 0,
-        },
         "frozen": {"epochs": 2, "learning_rate": 1e-3},
         "fine_tuning": {"epochs": 2, "learning_rate": 5e-4},
     }
@@ -297,20 +290,9 @@ def params_content() -> dict[str, Any]:
         "first_trained_layer": {"mobilenetv2": "block_13_expand", "vgg16": "block5_conv1"},
         "features": {"mode": "auto", "dtype": "float32"},
         "head": {"units": 256, "dropout": 0.5},
-        "training": {
+        "training": deepcopy(DEFAULT["training"])
+        | {
             "batch_size": 32,
-            "label_smoothing": 0.0,
-            "weight_decay": 0.0,
-            "learning_rate_schedule": "constant",
-            "early_stopping": None,
-            "augmentation": {
-                "horizontal_flip": False,
-                "rotation": 0.0,
-                "translation": 0.0,
-                "crop": 0.0,
-                "colour": 0.0,
-                "mixup": 0.0,
-            },
             "frozen": {"epochs": 15, "learning_rate": 1e-3},
             "fine_tuning": {"epochs": 6, "learning_rate": 1e-4},
         },

@@ -11,7 +11,7 @@ from benchmarks.listings import (
     copy_weights,
     train_listing,
 )
-from conftest import BACKBONES, Forgetful, make_execution
+from conftest import BACKBONES, DEFAULT, Forgetful, make_execution
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
@@ -34,20 +34,9 @@ CUTS = {"mobilenetv2": "block_13_expand", "vgg16": "block5_conv1"}
 NUM_TRAINING, NUM_VALIDATION = 8, 3
 NUM_CLASSES = 3
 TRAINING = TrainingParams.model_validate(
-    {
+    DEFAULT["training"]
+    | {
         "batch_size": 3,
-        "label_smoothing": 0,
-        "weight_decay": 0,
-        "learning_rate_schedule": "constant",
-        "early_stopping": None,
-        "augmentation": {
-            "horizontal_flip": False,
-            "rotation": 0,
-            "translation": 0,
-            "crop": 0,
-            "colour": 0,
-            "mixup": 0,
-        },
         "frozen": {"epochs": 2, "learning_rate": 1e-3},
         "fine_tuning": {"epochs": 2, "learning_rate": 1e-4},
     }

@@ -29,6 +29,15 @@ def test_other_seeds_and_models_are_removed_from_folder_and_lock(tmp_path: Path)
     assert set(lock["stages"]) == {"train_fusion@0", "train_fusion@12", "evaluate"}
 
 
+def test_files_that_a_person_put_there_stay(tmp_path: Path) -> None:
+    paths = make_tree(tmp_path)
+    notes = [paths.models / "notes.txt", paths.models / "stacked" / "notes.txt", paths.models / "fusion" / ".DS_Store"]
+    for path in notes:
+        path.write_text("mine", encoding="utf-8")
+    assert "data/models/stacked/12" in tidy(["fusion"], [0], paths)
+    assert all(path.read_text(encoding="utf-8") == "mine" for path in notes)
+
+
 def test_nothing_to_remove_leaves_the_lock_as_it_is(tmp_path: Path) -> None:
     paths = make_tree(tmp_path)
     tidy(["fusion", "stacked"], [0, 1, 12], paths)

@@ -19,13 +19,14 @@ from fusionseq.paths import Paths
 def tidy(models: list[str], seeds: list[int], paths: Paths) -> list[str]:
     """Remove all other models and their lock entries, and name what was removed."""
     removed = []
-    for folder in sorted(paths.models.glob("*/*")):
+    # A file that someone put there is none of ours.
+    for folder in sorted(path for path in paths.models.glob("*/*") if path.is_dir()):
         if folder.parent.name not in models or folder.name not in map(str, seeds):
             shutil.rmtree(folder)
             removed.append(folder.relative_to(paths.root).as_posix())
     for folder in paths.models.glob("*"):
-        if folder.name not in models:
-            shutil.rmtree(folder)
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
     lock = _read_lock(paths.lock) if paths.lock.exists() else {}
     # DVC names them after the items of the matrix, such as train_fusion@0 and train_controls@vgg16-0.
     known = {str(seed) for seed in seeds} | {f"{model}-{seed}" for model in models for seed in seeds}
