@@ -28,14 +28,16 @@ class Repository:
         (root / ".dvc" / "config").write_text("[core]\n    analytics = false\n")
         (root / "dvc.yaml").write_text("stages: {}\n")
         self.git("init", "--quiet", "--initial-branch", "main")
+        # In the repository itself, since DVC commits its experiments, too, and a machine may know nobody's name.
+        for key, value in (("user.name", "A"), ("user.email", "a@example.org"), ("commit.gpgsign", "false")):
+            self.git("config", key, value)
         shutil.copytree(ROOT / "reports" / "predictions", root / "reports" / "predictions")
         shutil.copy(ROOT / "reports" / "statistics.json", root / "reports")
         shutil.copy(ROOT / "params.yaml", root)
         self.commit("base")
 
     def git(self, *arguments: str) -> str:
-        identity = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-        done = subprocess.run(["git", *identity, *arguments], cwd=self.root, check=True, capture_output=True, text=True)
+        done = subprocess.run(["git", *arguments], cwd=self.root, check=True, capture_output=True, text=True)
         return done.stdout.strip()
 
     def commit(self, tag: str) -> None:

@@ -45,11 +45,13 @@ class Repository:
         (root / ".dvc").mkdir()
         (root / ".dvc" / "config").write_text("[core]\n    analytics = false\n")
         self.git("init", "--quiet")
+        # In the repository itself, since DVC commits its experiments, too, and a machine may know nobody's name.
+        for key, value in (("user.name", "A"), ("user.email", "a@example.org"), ("commit.gpgsign", "false")):
+            self.git("config", key, value)
         (root / "reports").mkdir()
 
     def git(self, *arguments: str) -> None:
-        identity = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-        subprocess.run(["git", *identity, *arguments], cwd=self.root, check=True, capture_output=True)
+        subprocess.run(["git", *arguments], cwd=self.root, check=True, capture_output=True)
 
     def write(self, split_seed: int, statistics: object, **changes: Any) -> None:
         params = copy.deepcopy(self.params) | changes
