@@ -94,7 +94,7 @@ def train(architecture: str, case: Case, features: Features, seed: int) -> Clock
     model = build(architecture, case, seed)
     of_model = {name: features[name] for name in list_stored(model, CUTS)}
     clock = Clock()
-    execution = Execution(jit_compile=False, num_devices=1, feed=stream_batches, verbose=0)
+    execution = Execution(False, 1, stream_batches, verbose=0, observe=lambda _: None)
     train_model(model, of_model, case.subsets, CUTS, case.training, seed, execution, clock)
     return clock
 

@@ -1,7 +1,7 @@
 """A small experiment on 32 px images, built once for all tests: random backbones stand in for pretrained ones."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,13 +85,15 @@ class Experiment:
         seed: int = 0,
         inputs: "Inputs | None" = None,
         training: TrainingParams | None = None,
+        observe: "Callable[[Epoch], object] | None" = None,
     ) -> "list[Epoch]":
         """Train a model in both phases, by default on features; without a place for its progress, none is kept."""
         from fusionseq.training import train_model
 
         subsets, progress = subsets or self.subsets, progress or Forgetful()
         inputs = self.of_model(model) if inputs is None else inputs
-        return train_model(model, inputs, subsets, CUTS, training or TRAINING, seed, make_execution(), progress)
+        execution = make_execution(observe or ignore)
+        return train_model(model, inputs, subsets, CUTS, training or TRAINING, seed, execution, progress)
 
     def of_model(self, model: "keras.Model") -> dict[str, NDArray[Any]]:
         """The features that a model is trained from."""
@@ -100,12 +102,16 @@ class Experiment:
         return {name: self.features[name] for name in list_stored(model, CUTS)}
 
 
-def make_execution(num_devices: int = 1) -> "Execution":
+def ignore(epoch: object) -> None:
+    """Look at no epoch."""
+
+
+def make_execution(observe: "Callable[[Epoch], object]" = ignore) -> "Execution":
     """Carry a training out as the pipeline does, without a word."""
     from fusionseq.streaming import stream_batches
     from fusionseq.training import Execution
 
-    return Execution(jit_compile=False, num_devices=num_devices, feed=stream_batches, verbose=0)
+    return Execution(jit_compile=False, num_devices=1, feed=stream_batches, verbose=0, observe=observe)
 
 
 class Forgetful:

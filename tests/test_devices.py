@@ -10,6 +10,7 @@ import pytest
 
 PROGRAM = """
 import json
+from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
@@ -17,7 +18,7 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 import keras
-from conftest import BACKBONES, CLASS_NAMES, IMAGE_SIZE, REGULARIZED, TRAINING, Forgetful
+from conftest import BACKBONES, CLASS_NAMES, IMAGE_SIZE, REGULARIZED, TRAINING, Forgetful, make_execution
 from fusionseq.artifacts import Subsets
 from fusionseq.augmentation import augment
 from fusionseq.batches import Batches
@@ -25,7 +26,7 @@ from fusionseq.models.architectures import build_architecture
 from fusionseq.models.head import Head
 from fusionseq.runtime import configure_runtime, using_devices
 from fusionseq.streaming import stream_batches
-from fusionseq.training import Execution, train_model
+from fusionseq.training import train_model
 from fusionseq.training_sections import AugmentationParams
 
 configure_runtime(2, "float32", deterministic=True)
@@ -43,7 +44,7 @@ def train(devices, num_training, dropout=0.0, training=TRAINING):
         # Untrained weights make features vanish; a large last convolution brings them back.
         kernel = model.get_layer("Conv_1").kernel
         kernel.assign(np.random.default_rng(1).standard_normal(kernel.shape).astype(np.float32) * 0.1)
-        execution = Execution(jit_compile=False, num_devices=num_devices, feed=stream_batches, verbose=0)
+        execution = replace(make_execution(), num_devices=num_devices)
         training = training.model_copy(update={"batch_size": 4})
         inputs = {"mobilenetv2/cut": cut, "mobilenetv2/pooled": pooled}
         history = train_model(model, inputs, subsets, {"mobilenetv2": "Conv_1"}, training, 0, execution, Forgetful())

@@ -67,7 +67,9 @@ def run_again(folder: Path, experiment: Experiment) -> tuple[keras.Model, list[E
     """Train as a new process would: the model, its history, and the number of epochs that were trained now."""
     model = experiment.build("sequential")
     progress = make_progress(Counted, folder, experiment, model)
-    history = experiment.train(model, progress)
+    observed: list[Epoch] = []
+    history = experiment.train(model, progress, observe=observed.append)
+    assert observed == history, "each epoch is told of once, also those that were trained before"
     return model, history, progress.trained
 
 

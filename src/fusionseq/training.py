@@ -79,12 +79,16 @@ class Execution:
         What hands the batches to Keras, such as `fusionseq.streaming.stream_batches`.
     verbose
         As in `keras.Model.fit`.
+    observe
+        What is told of each epoch as soon as it is over, such as `fusionseq.live.logging_curves` gives; first of those
+        that need not be trained again.
     """
 
     jit_compile: bool
     num_devices: int
     feed: Callable[[Batches], Any]
     verbose: int
+    observe: Callable[[Epoch], object]
 
 
 def train_model(
@@ -138,6 +142,8 @@ def train_model(
         ("fine-tuning", get_fine_tuning_phase(model, first_trained_layers), training.fine_tuning),
     ]
     history = progress.read_history()
+    for epoch in history:
+        execution.observe(epoch)
     for name, phase, settings in phases:
         if name != "fine-tuning" and any(epoch.phase == "fine-tuning" for epoch in history):
             continue
@@ -147,7 +153,7 @@ def train_model(
         batches, validation = _make_batches(arrays, subsets, model.output.shape[-1], training, seed, execution)
         num_steps = len(batches) * settings.epochs
         compile_model(computed, training, settings, num_steps, execution.num_devices, execution.jit_compile)
-        record = _Record(name, history, training, progress)
+        record = _Record(name, history, training, execution, progress)
         if record.list_losses():
             record.best = progress.load(computed)
         epochs_before = len(history) - len(record.list_losses())
@@ -198,11 +204,14 @@ def _make_batches(
 class _Record(keras.callbacks.Callback):  # type: ignore[misc]
     """Add each epoch to the history, keep both it and the model, and say when it is enough."""
 
-    def __init__(self, phase: str, history: list[Epoch], training: TrainingParams, progress: Progress) -> None:
+    def __init__(
+        self, phase: str, history: list[Epoch], training: TrainingParams, execution: Execution, progress: Progress
+    ) -> None:
         super().__init__()
         self._phase = phase
         self._history = history
         self._stopping = training.early_stopping
+        self._observe = execution.observe
         self._progress = progress
         self.best: Weights = ()
 
@@ -232,6 +241,7 @@ class _Record(keras.callbacks.Callback):  # type: ignore[misc]
             )
         columns = ("loss", "accuracy", "val_loss", "val_accuracy")
         self._history.append(Epoch(self._phase, epoch + 1, *(values[column] for column in columns)))
+        self._observe(self._history[-1])
         losses = self.list_losses()
         if self._stopping is not None and find_best(losses) == len(losses) - 1:
             # Copies: training goes on in the memory of the variables.

@@ -6,6 +6,7 @@ Source: the source paper, Sections 6 and 8.
 from fusionseq.artifacts import read_subsets
 from fusionseq.console import choose_verbosity, logger, run_stage
 from fusionseq.feature_files import read_inputs
+from fusionseq.live import logging_curves
 from fusionseq.model_files import Conditions, ModelCard, build_model, write_model
 from fusionseq.models.cutting import list_stored
 from fusionseq.params import Params
@@ -23,16 +24,18 @@ def train_fusion(params: Params, paths: Paths, seed: int) -> None:
     configure_runtime(runtime.threads, runtime.precision, runtime.deterministic)
     subsets = read_subsets(paths.subsets)
     classes, names, cuts = subsets.class_names, tuple(params.backbones), params.first_trained_layer
+    folder = paths.model("fusion", seed)
     card = ModelCard("fusion", names, seed, params.image_size, classes, head.units, head.dropout, cuts)
     with using_devices(runtime.devices) as num_devices:
         model = build_model(card)
         read_backbones(paths.backbones, model)
         inputs = read_inputs(paths.features, paths.processed, list_stored(model, cuts))
         progress = SavedProgress(paths.scratch, model, inputs, subsets, cuts, params.training, runtime, seed)
-        execution = Execution(runtime.jit_compile, num_devices, stream_batches, choose_verbosity())
-        history = train_model(model, inputs, subsets, cuts, params.training, seed, execution, progress)
+        with logging_curves(folder) as observe:
+            execution = Execution(runtime.jit_compile, num_devices, stream_batches, choose_verbosity(), observe)
+            history = train_model(model, inputs, subsets, cuts, params.training, seed, execution, progress)
     conditions = Conditions.of_training(runtime, inputs)
-    write_model(paths.model("fusion", seed), card, conditions, model, history)
+    write_model(folder, card, conditions, model, history)
     progress.clear()
     kept = find_kept(history, params.training)
     logger.info("train_fusion: seed %d, validation accuracy %.4f", seed, kept.validation_accuracy)
