@@ -1,15 +1,19 @@
+import json
 import logging
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from small_repository import RERUN, SmallRepository, copy_repository, flip_byte, make_repository
 
+from fusionseq.errors import PipelineError
+from fusionseq.locked_stages import read_pipeline
 from fusionseq.tolerance import Verdict
-from fusionseq.verify import verify
+from fusionseq.verify import hold_outputs, verify
 
 ROOT = Path(__file__).parent.parent
 
@@ -188,3 +192,81 @@ def test_help_declares_exit_status_and_bounds(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "2  within tolerance" in done.stdout
     assert "relative 0.0001 or an absolute\n     1e-06" in done.stdout
+
+
+DVC = Path(sys.executable).parent / "dvc"
+
+
+def start(folder: Path, *command: str | Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_nothing_is_verified_while_a_stage_runs(repository: SmallRepository) -> None:
+    """Nor does it run twice; and the run that was first goes on as if nobody had asked."""
+    waiting, go = repository.root / "waiting", repository.root / "go"
+    path = repository.root / "dvc.yaml"
+    slow = f"touch '{waiting}' && until [ -e '{go}' ]; do sleep 0.05; done; cat data/raw/1.txt"
+    path.write_text(path.read_text().replace("cat data/raw/1.txt", slow))
+    with start(repository.root, DVC, "repro") as first:
+        try:
+            while not waiting.exists():
+                assert first.poll() is None
+                time.sleep(0.05)
+            done = run(repository.root)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert done.stderr.startswith("error: nothing is verified while another DVC command is at work here; wait")
+            assert f"(PID {first.pid}): {DVC} repro" in done.stderr
+            assert done.stderr.count("\n") == 1
+            second = subprocess.run([DVC, "repro"], cwd=repository.root, capture_output=True, text=True, check=False)
+            assert second.returncode != 0
+            assert f"is busy, it is being blocked by:\n  (PID {first.pid}): {DVC} repro" in second.stderr
+        finally:
+            go.touch()
+        assert first.stdout is not None
+        assert "Updating lock file 'dvc.lock'" in first.stdout.read()
+    assert first.returncode == 0
+    assert verify(repository.root, RERUN) is Verdict.IDENTICAL
+
+
+def test_nothing_is_reproduced_while_outputs_are_verified(repository: SmallRepository) -> None:
+    before = repository.read_all()
+    with hold_outputs(read_pipeline(repository.root)) as pipeline:
+        assert len(pipeline.outputs) == 5
+        # Another who only reads is let in.
+        assert run(repository.root, "--no-rerun").returncode == 0
+        with start(repository.root, DVC, "repro", "--force") as other:
+            assert other.stdout is not None
+            output = other.stdout.read()
+        assert other.returncode != 0
+        assert "is busy, it is being blocked by:" in output
+        assert f"(PID {os.getpid()}): python -m fusionseq.verify" in output
+    assert repository.read_all() == before
+    repository.run("dvc", "repro", "--force")
+    assert verify(repository.root, ()) is Verdict.IDENTICAL
+
+
+def test_a_process_that_was_killed_keeps_nobody_out(repository: SmallRepository) -> None:
+    output = str(repository.root / "figure.png")
+    with start(repository.root, "true") as dead:
+        info = {"pid": dead.pid, "cmd": "dvc repro"}
+    (repository.root / ".dvc" / "tmp" / "rwlock").write_text(json.dumps({"write": {output: info}, "read": {}}))
+    assert verify(repository.root, ()) is Verdict.IDENTICAL
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("rwlock", r"DVC says: Unable to read RWLock-file .* JSON structure is corrupted"),
+        ("rwlock.lock", r"^\.dvc/tmp must be a folder that can be written: .* Got Is a directory\.$"),
+    ],
+)
+def test_locks_that_cannot_be_taken_are_one_line(repository: SmallRepository, name: str, message: str) -> None:
+    path = repository.root / ".dvc" / "tmp" / name
+    path.unlink(missing_ok=True)
+    if name == "rwlock":
+        path.write_text('{"write": {', encoding="utf-8")
+    else:
+        path.mkdir()
+    with pytest.raises(PipelineError, match=message) as caught:
+        verify(repository.root, ())
+    assert "\n" not in str(caught.value)

@@ -1,6 +1,7 @@
 """What a computation runs under: threads, seeds, precision, deterministic kernels and devices."""
 
 import ctypes
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -8,6 +9,8 @@ from typing import Literal
 
 import keras
 import tensorflow as tf
+
+from fusionseq.device_lock import identify_gpus, keep_gpus
 
 # Operations that do not depend on each other run side by side; each alone still gives the same bits.
 _INTER_OP_THREADS = 2
@@ -19,7 +22,8 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 def configure_runtime(threads: int, precision: str, deterministic: bool) -> None:
     """Fix the number of threads and the precision, and let only kernels run that give the same bits each time.
 
-    Sums are split by thread, so another number of threads gives other last bits. Call it before any computation.
+    Sums are split by thread, so another number of threads gives other last bits. Call it before any computation. The
+    GPUs that this process sees are its own from here on.
 
     Parameters
     ----------
@@ -29,7 +33,13 @@ def configure_runtime(threads: int, precision: str, deterministic: bool) -> None
         A dtype policy of Keras. Whatever it is, the softmax computes in float32.
     deterministic
         Whether kernels are refused that differ from run to run; some on a GPU are faster.
+
+    Raises
+    ------
+    PipelineError
+        Another process computes on one of the GPUs.
     """
+    keep_gpus(identify_gpus(len(tf.config.list_physical_devices("GPU")), os.environ.get("CUDA_VISIBLE_DEVICES")))
     _keep_freed_memory()
     # TensorFlow refuses to set them again once it has computed something, even to the same number.
     if tf.config.threading.get_intra_op_parallelism_threads() != threads:

@@ -3,11 +3,13 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from fusionseq.console import logger, run_checked, track
+from fusionseq.errors import PipelineError
 from fusionseq.locked_outputs import Damage, Where, find_damage
 from fusionseq.locked_stages import LockedPipeline, LockedStage, read_pipeline
 from fusionseq.rerunning import list_inputs, rerun
@@ -24,6 +26,8 @@ from fusionseq.tolerance import (
 RERUN = ("evaluate", "figures", "paper")
 
 EXIT_STATUS = {Verdict.IDENTICAL: 0, Verdict.DIFFERENT: 1, Verdict.WITHIN_TOLERANCE: 2}
+
+_COMMAND = "python -m fusionseq.verify"
 
 _FOLLOWS = "follows from numbers within tolerance"
 
@@ -76,9 +80,57 @@ def verify(root: Path, stages: Sequence[str]) -> Verdict:
         Folder of dvc.yaml.
     stages
         Names of the stages to run again, in this order; may be none.
+
+    Raises
+    ------
+    PipelineError
+        DVC cannot read the repository, or is at work in it; or a stage cannot be run again.
     """
-    pipeline = read_pipeline(root)
-    chosen = pipeline.find_stages(stages)
+    with hold_outputs(read_pipeline(root)) as pipeline:
+        return _verify(pipeline, pipeline.find_stages(stages))
+
+
+@contextmanager
+def hold_outputs(pipeline: LockedPipeline) -> Iterator[LockedPipeline]:
+    """Have every DVC command refuse to write the outputs of a pipeline until the block ends.
+
+    Yields
+    ------
+    LockedPipeline
+        The pipeline, read anew when nothing could change it any more.
+
+    Raises
+    ------
+    PipelineError
+        A DVC command is at work there.
+    """
+    # They take a second to import.
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+    from dvc.rwlock import rwlock
+
+    outputs = [str(output.path) for output in pipeline.outputs]
+    with ExitStack() as held:
+        try:
+            # The repository's own lock only until those of its outputs are taken: a `dvc repro` gives it away while a
+            # stage runs, and fails at the end of the stage where it does not get it back.
+            with Repo(str(pipeline.root)) as repo, repo.lock:
+                hard_link = repo.config["core"].get("hardlink_lock", False)
+                held.enter_context(rwlock(repo.tmp_dir, repo.fs, _COMMAND, outputs, [], hard_link))
+        except DvcException as error:
+            raise PipelineError(
+                f"nothing is verified while another DVC command is at work here; wait until it has ended. DVC says: "
+                f"{' '.join(str(error).split())}"
+            ) from error
+        except OSError as error:
+            raise PipelineError(
+                f"{pipeline.name(pipeline.scratch)} must be a folder that can be written: DVC keeps its locks there. "
+                f"Got {error.strerror}."
+            ) from error
+        yield read_pipeline(pipeline.root)
+
+
+def _verify(pipeline: LockedPipeline, chosen: Sequence[LockedStage]) -> Verdict:
     damages = _hash_all(pipeline)
     verdict = Verdict.DIFFERENT if damages else Verdict.IDENTICAL
     if chosen and (spoilt := _find_spoilt(damages, chosen)):
@@ -170,7 +222,7 @@ def _report(files: Sequence[FileComparison]) -> Verdict:
 def main() -> None:
     """Verify the repository of the current folder."""
     parser = _Parser(
-        prog="python -m fusionseq.verify",
+        prog=_COMMAND,
         description="Hash every output and its copy in DVC's cache against dvc.lock,\n"
         f"run {', '.join(RERUN)} again in a temporary copy, and compare what they make.",
         epilog=_EPILOG,
