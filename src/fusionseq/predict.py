@@ -4,7 +4,6 @@ The probabilities are those that the pipeline itself predicts for the same image
 """
 
 import argparse
-import os
 import shutil
 import signal
 import sys
@@ -13,21 +12,19 @@ from contextlib import redirect_stdout
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fusionseq.artifacts import write_table
-from fusionseq.console import logger, run_checked, track
-from fusionseq.errors import BadImageError, PipelineError
-from fusionseq.image_files import find_images, read_image
-from fusionseq.preprocessing import resize_images
+from fusionseq.console import logger, run_checked
+from fusionseq.errors import PipelineError
+from fusionseq.image_files import find_images
+from fusionseq.named_inputs import OnBadImage, check_model_folder, decode_files
 
 if TYPE_CHECKING:
     from fusionseq.prediction import CutModel
-
-OnBadImage = Literal["error", "skip"]
 
 
 def predict(
@@ -66,7 +63,8 @@ def predict(
     model = build_model(card)
     read_model_weights(folder, model)
     cut_model = CutModel(model, card.first_trained_layer, conditions.cut_dtype)
-    return card.class_names, _predict_batches(cut_model, _decode(paths, card.image_size, on_bad_image), len(paths))
+    images = decode_files(paths, card.image_size, on_bad_image, "predict")
+    return card.class_names, _predict_batches(cut_model, images, len(paths))
 
 
 def _predict_batches(
@@ -84,42 +82,11 @@ def _predict_batches(
     logger.info("predict: %d images, %d left out", num_good, num_files - num_good)
 
 
-def _decode(
-    paths: Sequence[Path], image_size: int, on_bad_image: OnBadImage
-) -> Iterator[tuple[Path, NDArray[np.uint8]]]:
-    unread: dict[Path, BadImageError] = {}
-
-    def read(path: Path) -> bytes:
-        try:
-            return read_image(path, str(path))
-        except BadImageError as error:
-            unread[path] = error
-            return b""
-
-    decoded = resize_images(map(read, paths), map(str, paths), image_size)
-    for path, of_path in zip(paths, track(decoded, "predict", len(paths)), strict=True):
-        image = unread.pop(path, of_path)
-        if not isinstance(image, BadImageError):
-            yield path, image
-            continue
-        name = str(path).replace("\n", "\\n")
-        if on_bad_image == "error":
-            raise PipelineError(
-                f"{name}: is not an image that can be decoded ({image.reason}); repair or remove it, or add "
-                "--on-bad-image skip."
-            ) from image
-        print(f"{name}: left out ({image.reason}).", file=sys.stderr)
-
-
 def write_predictions(
     folder: Path, named: Sequence[Path], output: Path | None, on_bad_image: OnBadImage, standard_output: BinaryIO
 ) -> None:
     """Classify images, and write the predicted class and all probabilities of each as CSV, whole or not at all."""
-    if not os.access(folder / "model.json", os.R_OK):
-        raise PipelineError(
-            f"{folder} holds no model.json that can be read; name the folder of a trained model, such as "
-            "data/models/fusion/0, which `dvc repro` makes."
-        )
+    check_model_folder(folder)
     if output is not None and output.is_dir():
         raise PipelineError(f"{output} is a folder; name a file after --output.")
     class_names, predictions = predict(folder, find_images(named), on_bad_image)
