@@ -18,13 +18,14 @@ from benchmarks.float16 import measure_float16
 from benchmarks.growth import measure_growth
 from benchmarks.input import measure_input
 from benchmarks.models import measure_models
+from benchmarks.sharing import check_programs, measure_sharing
 from benchmarks.table import replace_table, tabulate
 from benchmarks.training import measure_training
 from benchmarks.waiting import measure_waiting
 from fusionseq.runtime import configure_runtime
 
 THREADS = 2
-PARTS = ("training", "features", "models", "input", "growth", "experiments")
+PARTS = ("training", "features", "models", "input", "growth", "experiments", "sharing")
 FOLDER = Path(__file__).parent
 
 
@@ -43,6 +44,11 @@ def describe_machine() -> dict[str, str | int]:
     }
 
 
+def describe_run(quick: bool) -> dict[str, Any]:
+    """Tell when, how and where everything of a record is measured."""
+    return {"date": datetime.now(UTC).date().isoformat(), "quick": quick, "machine": describe_machine()}
+
+
 def measure_all(quick: bool, only: Sequence[str], before: Mapping[str, Any]) -> dict[str, Any]:
     """Measure one thing after the other; sections of the results.
 
@@ -55,12 +61,7 @@ def measure_all(quick: bool, only: Sequence[str], before: Mapping[str, Any]) -> 
     before
         Results of an earlier run, on the same machine.
     """
-    results: dict[str, Any] = {
-        **(before if only else {}),
-        "date": datetime.now(UTC).date().isoformat(),
-        "quick": quick,
-        "machine": describe_machine(),
-    }
+    results = (dict(before) if only else {}) | describe_run(quick)
     if only and any(before.get(key) != results[key] for key in ("date", "machine")):
         raise SystemExit("error: results.json is of another day or machine; measure all parts on this one.")
     # What takes long and needs a quiet machine comes first.
@@ -96,14 +97,25 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few minutes' look at small cases; writes nothing")
     parser.add_argument("--only", nargs="+", default=[], choices=PARTS, help="measure these parts, and keep the others")
     arguments = parser.parse_args()
+    if not arguments.only or "sharing" in arguments.only:
+        check_programs()
     configure_runtime(THREADS, "float32", deterministic=True)
-    before = json.loads((FOLDER / "results.json").read_text(encoding="utf-8")) if arguments.only else {}
-    results = measure_all(arguments.quick, arguments.only, before)
-    print(tabulate(results))
-    if not arguments.quick:
-        (FOLDER / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    only = [name for name in arguments.only if name != "sharing"]
+    if only or not arguments.only:
+        before = json.loads((FOLDER / "results.json").read_text(encoding="utf-8")) if only else {}
+        report("results", measure_all(arguments.quick, only, before))
+    if not arguments.only or "sharing" in arguments.only:
+        print("measuring sharing …", flush=True)
+        report("sharing", describe_run(arguments.quick) | {"sharing": measure_sharing(arguments.quick)})
+
+
+def report(record: str, results: dict[str, Any]) -> None:
+    """Print a table, and unless it is a quick look write the record and the table of the README."""
+    print(tabulate(record, results))
+    if not results["quick"]:
+        (FOLDER / f"{record}.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
         readme = FOLDER / "README.md"
-        readme.write_text(replace_table(readme.read_text(encoding="utf-8"), results), encoding="utf-8")
+        readme.write_text(replace_table(readme.read_text(encoding="utf-8"), record, results), encoding="utf-8")
 
 
 if __name__ == "__main__":
