@@ -4,6 +4,8 @@
 PROFILE ?=
 # As it was typed, dollars included, and handed on in the environment, so that no shell reads it.
 override export SET := $(value SET)
+# Where `share` sends everything; the same rules.
+override export REMOTE := $(value REMOTE)
 # GPU=1 has an environment of its own, with the same versions of everything else.
 VARIANT := $(if $(filter 1,$(GPU)),-gpu)
 VENV := .venv$(VARIANT)
@@ -17,7 +19,10 @@ LATEX_FILES := booktabs.sty cleveref.sty siunitx.sty ptmr8t.tfm lmodern.sty
 RESOLVE := uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header --quiet
 
-.PHONY: help reproduce profile test verify bench lint lock latex
+# Real ones: OpenSSH, OpenStack Swift behind nginx for S3, Chromium.
+TEST_PACKAGES := chromium openssh-client openssh-server nginx-light memcached swift-proxy swift-account swift-container swift-object python3-swiftclient rsync wget
+
+.PHONY: help reproduce profile test verify report share pull release doctor bench lint lock latex servers
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +43,21 @@ test: $(VENV)/installed latex ## Run the test suite
 verify: $(VENV)/installed latex ## Hash every output, make the results and the paper again, and compare
 	python -m fusionseq.verify
 
+report: $(VENV)/installed ## Write reports/index.html: all results on one page, which opens without a network
+	python -m fusionseq.report
+
+share: $(VENV)/installed ## Send everything to a DVC remote (REMOTE=/shared/folder, ssh://host/folder or s3://bucket/folder)
+	python -m fusionseq.share $(if $(CHECK),--check) -- "$$REMOTE"
+
+pull: $(VENV)/installed ## Get everything from the team's remote, each byte as dvc.lock has it
+	python -m fusionseq.pull
+
+release: $(VENV)/installed latex ## Pack source, results and paper into dist/, with an archive for arXiv
+	python -m fusionseq.release
+
+doctor: $(VENV)/installed ## Look over this machine: each finding with its mend
+	python -m fusionseq.doctor
+
 bench: $(VENV)/installed .venv-torch/installed ## Measure against rivals and limits (half an hour, on a quiet machine)
 	python -m benchmarks
 
@@ -45,6 +65,12 @@ lint: $(VENV)/installed ## Check style and types
 	ruff check .
 	ruff format --check .
 	mypy
+
+servers: ## Install the servers and the browser without which some tests are skipped (as root)
+	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "error: run it as root on Debian, or install: $(TEST_PACKAGES)" >&2; exit 1; }
+	@# No service of the machine starts: the tests start their own.
+	apt-get -qq update
+	RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $(TEST_PACKAGES) >/dev/null
 
 lock: $(VENV)/installed ## Lock the environments anew after an edit of pyproject.toml
 	$(RESOLVE) --extra cpu --output-file requirements.txt
@@ -62,6 +88,9 @@ $(VENV)/installed: requirements$(VARIANT).txt requirements-uv.txt
 	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes --compile-bytecode --requirement $<
 	@# For people who activate the environment; the pipeline names the sources itself, so that each clone runs its own.
 	@echo '$(CURDIR)/src' >"$$(echo $(VENV)/lib/python3.*/site-packages)/fusionseq.pth"
+	@# `dvc plots show` otherwise has its scripts loaded over the network.
+	@python -m fusionseq.plots_page $(VENV)/plots.html
+	@python -m dvc config --local plots.html_template ../$(VENV)/plots.html
 	@touch $@
 
 # The rival of one benchmark, apart so that it cannot change the environment of the pipeline.

@@ -21,7 +21,7 @@ STAGES = [path.stem for path in STAGE_FILES]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # The shell decides no result, so that its edits rerun nothing.
-FREE_OF_RESULTS = {"console", "errors", "params", "paths", "sections"}
+FREE_OF_RESULTS = {"console", "device_lock", "errors", "params", "paths", "sections"}
 FOLDER_DEPENDENCIES = {"datasets", "models", "plotting"}
 GPU_STAGES = {"backbones", "features", "train_fusion", "train_sequential", "train_controls"}
 
@@ -172,8 +172,8 @@ def test_parameters_read_are_parameters_declared(path: Path) -> None:
 
 def test_imports_run_one_way() -> None:
     shell = {
-        "artifacts", "catalog", "console", "errors", "model_catalog", "params", "paths", "runtime", "sections",
-        "training_sections",
+        "artifacts", "catalog", "console", "device_lock", "errors", "model_catalog", "params", "paths", "runtime",
+        "sections", "training_sections",
     }  # fmt: skip
     for path in MODULES:
         names = {relative(module).removeprefix("src/fusionseq/") for module in imported_modules(path)}
@@ -190,17 +190,19 @@ def test_imports_run_one_way() -> None:
 
 def test_tensorflow_appears_only_where_it_must() -> None:
     users = {path.stem for path in MODULES if any(name.split(".")[0] == "tensorflow" for name in imported_names(path))}
-    assert users == {"runtime", "streaming"}
+    assert users == {"exporting", "probes", "runtime", "streaming"}
 
 
 def test_library_modules_see_neither_paths_nor_the_parameters_file() -> None:
     files_and_commands = {
-        "artifacts", "checksums", "compare", "console", "downloads", "feature_files", "glyphs", "hub", "huggingface",
-        "image_files", "imagefolder", "layout", "locked_outputs", "locked_stages", "model_files", "opening", "params",
-        "parquet", "partial_files", "paths", "plan", "predict", "preflight", "pretrained", "processed_images",
-        "profile", "provenance", "raw_images", "repository", "rerunning", "resuming", "revisions", "saving", "tidy",
-        "tolerance", "transfer", "trusted_files", "typesetting", "unfinished_images", "variance", "verify",
-        "weight_files",
+        "artifacts", "asking", "checkout", "checksums", "commits", "compare", "console", "device_lock",
+        "doctor", "downloads", "dvc_command", "export", "export_folder", "exporting", "feature_files", "glyphs",
+        "hub", "huggingface", "image_files", "imagefolder", "layout", "live", "locked_outputs", "locked_stages",
+        "machine", "model_files", "named_inputs", "opening", "params", "parquet", "partial_files", "paths",
+        "plan", "plots_page", "predict", "preflight", "pretrained", "probes", "processed_images", "profile",
+        "provenance", "pull", "raw_images", "release", "remote_objects", "remotes", "report", "repository",
+        "rerunning", "resuming", "revisions", "saving", "share", "staleness", "standalone", "tidy", "tolerance",
+        "transfer", "trusted_files", "typesetting", "unfinished_images", "variance", "verify", "weight_files",
     }  # fmt: skip
     for path in MODULES:
         if path.parent.name != "stages" and path.stem not in files_and_commands:
