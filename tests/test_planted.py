@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from paper_values import make_contents, make_values
-from test_paper import read_pdf, write_source
+from test_paper import print_once, write_source
 
 from fusionseq.statistics import Run, build_statistics
-from fusionseq.typesetting import typeset
 
 NUM_IMAGES, NUM_CLASSES, SEEDS = 360, 2, (0, 1, 2)
 Y_TRUE = np.arange(NUM_IMAGES) % NUM_CLASSES
@@ -98,9 +97,7 @@ def test_planted_difference_is_found_and_said(
     statistics = plant(errors)
     comparison = statistics["comparisons"]["sequential"]
     assert (comparison["verdict"], comparison["better"]) == (verdict, better)
-    source = write_source(tmp_path, make_values(statistics))
-    typeset(source, source.with_suffix(".pdf"))
-    printed = read_pdf(source.with_suffix(".pdf"))
+    printed = print_once(write_source(tmp_path, make_values(statistics)))
     for sentence in present:
         assert sentence in printed
     for sentence in absent:
