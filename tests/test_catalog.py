@@ -16,8 +16,14 @@ pytestmark = pytest.mark.usefixtures("runtime")
 
 
 @pytest.fixture(scope="module")
-def layer_names() -> dict[str, list[str]]:
-    return {name: [layer.name for layer in build_pooled(name, 32).layers] for name in BACKBONES}
+def models() -> dict[str, keras.Model]:
+    """Each backbone, for images of three strides a side."""
+    return {name: build_pooled(name, 3 * backbone.stride) for name, backbone in BACKBONES.items()}
+
+
+@pytest.fixture(scope="module")
+def layer_names(models: dict[str, keras.Model]) -> dict[str, list[str]]:
+    return {name: [layer.name for layer in model.layers] for name, model in models.items()}
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -70,9 +76,8 @@ def test_backbones_are_embedded_whose_weights_ship_with_the_repository() -> None
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_stride_is_side_of_image_over_side_of_feature_maps(name: str) -> None:
-    size = 3 * BACKBONES[name].stride
-    pooled = build_pooled(name, size).get_layer(f"{name}_pooled")
+def test_stride_is_side_of_image_over_side_of_feature_maps(models: dict[str, keras.Model], name: str) -> None:
+    pooled = models[name].get_layer(f"{name}_pooled")
     assert pooled.input.shape[1:3] == (3, 3)
 
 
