@@ -45,7 +45,8 @@ _FORKS.set_forkserver_preload(
             "dvc_data.hashfile.status",
         ),
         *("dvc_data.index.collect", "dvc_data.index.fetch", "dvc_data.index.push", "dvc_http", "dvc_render.html"),
-        *("s3fs", "dvc_ssh.client", "dvc_ssh.spec", "dulwich.client", "dulwich.index", "dulwich.worktree", "scmrepo.git"),
+        *("s3fs", "dvc_ssh.client", "dvc_ssh.spec", "scmrepo.git"),
+        *("dulwich.client", "dulwich.index", "dulwich.worktree"),
         *("configobj", "flufl.lock", "networkx", "platformdirs.unix", "psutil", "ruamel.yaml"),
         # Of this package, which is not imported itself: its clones have their own.
         *("numpy.lib.format", "pydantic", "rich.progress", "safetensors.numpy", "yaml"),
