@@ -1,1 +1,4 @@
 """What `make bench` runs, and the rivals it runs against."""
+
+# Before TensorFlow, whose kernels it settles.
+import fusionseq  # noqa: F401

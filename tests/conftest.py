@@ -1,5 +1,8 @@
 """A small experiment on 32 px images, built once for all tests: random backbones stand in for pretrained ones."""
 
+# Before NumPy and TensorFlow, as in every program: it settles which of their kernels compute.
+import fusionseq  # noqa: F401  # isort: skip
+
 import shutil
 from collections.abc import Callable, Mapping
 from copy import deepcopy

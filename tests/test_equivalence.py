@@ -21,6 +21,7 @@ from fusionseq.features import extract_features
 from fusionseq.models.architectures import build_architecture
 from fusionseq.models.cutting import get_backbone, get_frozen, list_backbones
 from fusionseq.models.head import Head
+from fusionseq.models.normalization import make_exact
 from fusionseq.models.weights import build_pretrained
 from fusionseq.training import train_model
 from fusionseq.training_sections import TrainingParams
@@ -81,6 +82,9 @@ def train_both(
     names = list_backbones(model)
     cuts = {name: CUTS[name] for name in names}
     listing = LISTINGS[architecture](image_size, NUM_CLASSES, dropout_seed)
+    # Keras's own differs in the last bit, from one processor to another too; test_normalization.py holds both together.
+    for layer in listing.layers:
+        make_exact(layer)
     copy_weights(model, listing)
 
     features: dict[str, NDArray[np.float32]] = {}

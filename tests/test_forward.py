@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -16,6 +21,16 @@ def test_an_image_gets_the_same_bits_whatever_is_beside_it(experiment: Experimen
         for kind, values in compute_batch(frozen, experiment.images[rows]).items():
             np.testing.assert_array_equal(values, together[kind][rows])
     assert np.ptp(together["mobilenetv2/pooled"], axis=0).max() > 0
+
+
+def test_a_processor_without_avx_512_computes_alike() -> None:
+    # So TensorFlow sees such a processor: it would leave oneDNN out by itself, and has the other kernels do as there.
+    environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": "0", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    name = test_an_image_gets_the_same_bits_whatever_is_beside_it.__name__
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{Path(__file__)}::{name}"]
+    root = Path(__file__).parent.parent
+    done = subprocess.run(command, cwd=root, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def test_several_inputs_are_filled_up_alike() -> None:

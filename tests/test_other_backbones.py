@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fusionseq.catalog import BACKBONES
 from fusionseq.models.backbones import build_backbone, build_pooled, pool
 from fusionseq.models.cutting import Phase, make_trainable
+from fusionseq.models.normalization import make_exact
 from fusionseq.models.weights import build_untrained
 from fusionseq.weight_files import read_weights, write_weights
 
@@ -119,6 +120,9 @@ def test_what_is_preprocessed_inside_gets_the_scale_of_imagenet(
 def test_feature_maps_are_those_of_keras(models: dict[str, keras.Model], images: NDArray[np.uint8], name: str) -> None:
     build, preprocess = APPLICATIONS[name]
     reference = build(include_top=False, weights=None, input_shape=(IMAGE_SIZE, IMAGE_SIZE, 3))
+    # As in test_backbones.py.
+    for layer in reference.layers:
+        make_exact(layer)
     model = models[name]
     reference.set_weights(model.get_weights())
     feature_maps = keras.Model(model.input, model.get_layer(f"{name}_pooled").input)

@@ -1,6 +1,10 @@
+import os
 import platform
 import random
 import resource
+import subprocess
+import sys
+from pathlib import Path
 from typing import Literal
 
 import keras
@@ -11,6 +15,7 @@ from conftest import THREADS
 
 from fusionseq.runtime import configure_runtime, using_devices
 
+ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.usefixtures("runtime")
 
 
@@ -22,6 +27,29 @@ def test_number_of_threads_is_as_asked() -> None:
 def test_kernels_that_differ_from_run_to_run_are_refused() -> None:
     with pytest.raises(RuntimeError, match="determinism is enabled"):
         tf.random.Generator.from_non_deterministic_state()
+
+
+# A product whose sums an AVX-512 kernel takes in another order.
+PRODUCT = """
+import numpy as np
+from fusionseq.runtime import configure_runtime
+configure_runtime(2, "float32", deterministic=True)
+import tensorflow as tf
+rng = np.random.default_rng(0)
+left, right = (rng.normal(size=shape).astype(np.float32) for shape in ((32, 1792), (1792, 256)))
+print(tf.matmul(left, right).numpy().tobytes().hex())
+"""
+
+
+def test_a_newer_processor_sums_as_others_do() -> None:
+    products = []
+    for kernels in ("DEFAULT", "AVX2"):
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "ONEDNN_MAX_CPU_ISA": kernels}
+        done = subprocess.run(
+            [sys.executable, "-c", PRODUCT], env=environment, check=True, capture_output=True, text=True
+        )
+        products.append(done.stdout)
+    assert products[0] == products[1]
 
 
 def test_every_generator_starts_anew() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from keras import KerasTensor
 
 from fusionseq.catalog import BACKBONES
+from fusionseq.models.normalization import make_exact
 
 # Mean of the ImageNet training images per channel, blue first: what the "caffe" weights of VGG16 were trained with.
 _IMAGENET_MEAN_BGR = np.array([103.939, 116.779, 123.68], dtype=np.float32)
@@ -43,6 +44,7 @@ def build_backbone(name: str, image: KerasTensor) -> KerasTensor:
             # EfficientNetV2 drops whole blocks, at random without a seed. Stored features know nothing of that, and
             # no other backbone does it; its builder cannot be told to leave it.
             layer.rate = 0.0
+        make_exact(layer)
     return feature_maps
 
 
