@@ -23,6 +23,14 @@ def test_an_image_gets_the_same_bits_whatever_is_beside_it(experiment: Experimen
     assert np.ptp(together["mobilenetv2/pooled"], axis=0).max() > 0
 
 
+def test_an_image_gets_the_same_bits_in_every_place(experiment: Experiment, sequential: keras.Model) -> None:
+    images = np.random.default_rng(0).permuted(np.repeat(experiment.images, 3, axis=0)[:BATCH_SIZE], axis=0)
+    straight = compute_batch(sequential, images)
+    assert len({row.tobytes() for row in straight}) == BATCH_SIZE
+    for rows in (np.arange(BATCH_SIZE)[::-1], *(np.roll(np.arange(BATCH_SIZE), shift) for shift in range(1, 12))):
+        np.testing.assert_array_equal(compute_batch(sequential, images[rows]), straight[rows])
+
+
 def test_a_processor_without_avx_512_computes_alike() -> None:
     # So TensorFlow sees such a processor: it would leave oneDNN out by itself, and has the other kernels do as there.
     environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": "0", "ONEDNN_MAX_CPU_ISA": "AVX2"}

@@ -32,8 +32,8 @@ def configure_runtime(threads: int, precision: str, deterministic: bool) -> None
     precision
         A dtype policy of Keras. Whatever it is, the softmax computes in float32.
     deterministic
-        Whether kernels are refused that differ from run to run, or sum in another order on newer processors; some on a
-        GPU are faster, and so are those for AVX-512.
+        Whether kernels are refused that differ from run to run or, in float32, from one x86 processor to another; some
+        on a GPU are faster, and those for AVX-512.
 
     Raises
     ------
@@ -49,9 +49,9 @@ def configure_runtime(threads: int, precision: str, deterministic: bool) -> None
     # Without seeds, deterministic kernels refuse to draw random numbers at all.
     keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy(precision)
+    # What every processor has; half precision needs a newer one. oneDNN reads it when it first computes.
+    os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2" if deterministic and precision == "float32" else "DEFAULT"
     if deterministic:
-        # What every processor of the last decade has. oneDNN reads it when it first computes.
-        os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"
         tf.config.experimental.enable_op_determinism()
 
 

@@ -10,7 +10,7 @@ import keras
 from keras import KerasTensor, ops
 
 
-class ExactBatchNormalization(keras.layers.BatchNormalization):
+class ExactBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
     """The layer of Keras, with other operations in inference mode."""
 
     def call(self, inputs: KerasTensor, training: bool | None = None, mask: Any = None) -> KerasTensor:
@@ -30,7 +30,7 @@ class ExactBatchNormalization(keras.layers.BatchNormalization):
         # The moving variance could overflow in float16.
         dtype = keras.backend.result_type(inputs.dtype, "float32")
         mean, variance = ops.cast(self.moving_mean, dtype), ops.cast(self.moving_variance, dtype) + self.epsilon
-        # 1 / sqrt(variance), that TensorFlow's optimizer finds neither `rsqrt` nor a reciprocal in.
+        # 1 / sqrt(variance), in a form that TensorFlow's optimizer makes no estimate of.
         factor = ops.sqrt(variance) / variance
         if self.scale:
             factor *= ops.cast(self.gamma, dtype)
