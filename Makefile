@@ -20,7 +20,7 @@ RESOLVE := uv pip compile pyproject.toml --extra dev --universal --python-versio
 	--generate-hashes --no-emit-index-url --no-header --quiet
 
 # Real ones: OpenSSH, OpenStack Swift behind nginx for S3, Chromium.
-TEST_PACKAGES := chromium openssh-client openssh-server nginx-light memcached swift-proxy swift-account swift-container swift-object python3-swiftclient rsync wget
+TEST_PACKAGES := chromium openssh-client openssh-server nginx-light memcached swift-proxy swift-account swift-container swift-object python3-swiftclient rsync wget iproute2
 
 .PHONY: help reproduce profile test verify report share pull release doctor bench lint lock latex servers
 
@@ -38,7 +38,7 @@ profile: $(VENV)/installed ## Apply a profile alone (PROFILE=imagefolder SET="da
 	python -m fusionseq.profile $(PROFILE) $${SET:+"$$SET"}
 
 test: $(VENV)/installed latex ## Run the test suite
-	python -m pytest --numprocesses 2 --dist loadfile
+	python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 verify: $(VENV)/installed latex ## Hash every output, make the results and the paper again, and compare
 	python -m fusionseq.verify

@@ -126,7 +126,9 @@ def pretrain() -> None:
 
     recipe = Recipe.model_validate(yaml.safe_load((FOLDER / "params.yaml").read_text(encoding="utf-8")))
     images, labels = render(recipe)
-    configure_runtime(recipe.threads, "float32", deterministic=True)
+    # A process is kept to the kernels of float32, or has those of half precision too: each backbone sets its own.
+    precisions = sorted({backbone.precision for backbone in recipe.backbones.values()} - {"float32"})
+    configure_runtime(recipe.threads, precisions[0] if precisions else "float32", deterministic=True)
 
     weights: dict[str, NDArray[np.float16]] = {}
     accuracies = {}

@@ -27,6 +27,20 @@ if TYPE_CHECKING:
     from fusionseq.model_files import ModelCard
     from fusionseq.training import Epoch, Execution, Progress, Weights
 
+# Files of few tests that take long: begun first, so that no process is left alone with one at the end.
+LONGEST = (
+    "test_equivalence.py",
+    "test_dvc_commands.py",
+    "test_stages.py",
+    "test_pipeline.py",
+    "test_devices.py",
+    "test_resuming.py",
+    "test_adding_a_model.py",
+    "test_own_images.py",
+    "test_plan.py",
+    "test_export.py",
+)
+
 THREADS = 2
 IMAGE_SIZE = 32
 CLASS_NAMES = ("ant", "bee", "cat")
@@ -137,6 +151,10 @@ class Trained:
     model: "keras.Model"
     history: "list[Epoch]"
     card: "ModelCard"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(scope="session", autouse=True)
