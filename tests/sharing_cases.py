@@ -69,10 +69,12 @@ class Done:
 class Command:
     """A command that runs, in a process without this one's libraries, threads and environment."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], module: str, arguments: tuple[str, ...]) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], umask: int, module: str, arguments: tuple[str, ...]
+    ) -> None:
         self._log = folder / "output.txt"
         self.process: BaseProcess = _FORKS.Process(
-            target=_run_module, args=(module, arguments, folder / "clone", environment, self._log)
+            target=_run_module, args=(module, arguments, folder / "clone", environment, umask, self._log)
         )
         self.process.start()
 
@@ -87,11 +89,12 @@ class Command:
 
 
 def _run_module(
-    module: str, arguments: tuple[str, ...], folder: Path, environment: Mapping[str, str], log: Path
+    module: str, arguments: tuple[str, ...], folder: Path, environment: Mapping[str, str], umask: int, log: Path
 ) -> None:
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
+    os.umask(umask)
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(file, 1)
     os.dup2(file, 2)
@@ -106,6 +109,7 @@ class Clone:
 
     def __init__(self, folder: Path, server: RemoteServer | None = None) -> None:
         self.folder, self.root, self.server = folder, folder / "clone", server
+        self.umask = 0o022
         self.environment = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(folder / "home"),
@@ -117,7 +121,7 @@ class Clone:
         (folder / "home").mkdir(parents=True)
 
     def start(self, module: str, *arguments: str) -> Command:
-        return Command(self.folder, self.environment, module, arguments)
+        return Command(self.folder, self.environment, self.umask, module, arguments)
 
     def run(self, module: str, *arguments: str) -> Done:
         return self.start(module, *arguments).wait()

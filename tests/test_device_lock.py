@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -55,6 +56,7 @@ def test_one_computation_a_gpu(tmp_path: Path) -> None:
                 pass
             assert str(caught.value).startswith(f"GPU {names[-1]} is in use by another run")
             assert "CUDA_VISIBLE_DEVICES" in str(caught.value)
+            assert str(caught.value).endswith("let TMPDIR name a folder of the job's own.")
             assert "\n" not in str(caught.value)
         # GPU 0 is free, and what was refused has let go of it.
         with hold_gpus(["0"], tmp_path):
@@ -81,6 +83,22 @@ def test_a_lock_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "fusionseq-gpu-0.lock").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(PipelineError, match="cannot be opened"), hold_gpus(["0"], tmp_path):
         pass
+
+
+def test_a_strict_umask_shuts_no_other_user_out(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        with hold_gpus(["0"], tmp_path):
+            pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "fusionseq-gpu-0.lock").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_file_that_another_user_makes_in_that_moment_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.fchmod", Mock(side_effect=PermissionError(1, "Operation not permitted")))
+    with hold_gpus(["0"], tmp_path), pytest.raises(PermissionError):
+        os.fchmod(0, 0)
 
 
 def test_a_process_keeps_what_it_asks_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

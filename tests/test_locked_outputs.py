@@ -1,3 +1,4 @@
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -68,6 +69,13 @@ def test_a_further_file_is_named(repository: SmallRepository, name: str) -> None
     (repository.root / name / "0" / "new").touch()
     (damage,) = find_all(repository)
     assert (damage.where, damage.name) == (Where.WORKSPACE, f"{name}/0/new")
+
+
+@pytest.mark.parametrize("name", ["data/raw", "reports/table"])
+def test_a_name_of_other_bytes_than_utf_8_can_be_printed(repository: SmallRepository, name: str) -> None:
+    Path(os.fsdecode(bytes(repository.root / name) + b"/caf\xe9.txt")).touch()
+    (damage,) = find_all(repository)
+    assert (damage.where, damage.name) == (Where.WORKSPACE, f"{name}/caf\ufffd.txt")
 
 
 def test_files_that_dvc_ignores_do_no_harm(repository: SmallRepository) -> None:

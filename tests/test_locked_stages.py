@@ -1,10 +1,11 @@
+import shutil
 from pathlib import Path
 
 import pytest
 from small_repository import SmallRepository, copy_repository, make_repository
 
 from fusionseq.errors import PipelineError
-from fusionseq.locked_stages import read_pipeline
+from fusionseq.locked_stages import describe_unwritable, read_pipeline
 
 ROOT = Path(__file__).parent.parent
 
@@ -74,3 +75,20 @@ def test_a_damaged_lock_is_one_error(original: SmallRepository, tmp_path: Path, 
 def test_a_folder_without_dvc_is_one_error(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="cannot read a pipeline"):
         read_pipeline(tmp_path)
+
+
+def test_what_dvc_cannot_write_is_one_error(original: SmallRepository, tmp_path: Path) -> None:
+    repository = copy_repository(original, tmp_path / "copy")
+    scratch = repository.root / ".dvc" / "tmp"
+    shutil.rmtree(scratch)
+    # Unlike permissions, a file in its place stops root, too.
+    scratch.touch()
+    with pytest.raises(PipelineError) as caught:
+        read_pipeline(repository.root)
+    assert str(caught.value) == f"{scratch} must be yours to write: DVC keeps its locks there. Got File exists."
+
+
+def test_an_error_without_a_file_is_told_too() -> None:
+    assert describe_unwritable(OSError("No locks available")) == (
+        ".dvc/tmp must be yours to write: DVC keeps its locks there. Got No locks available."
+    )

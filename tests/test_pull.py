@@ -32,6 +32,17 @@ def test_settings_that_dvc_does_not_know_are_one_line(root: Path) -> None:
         pull(root, "team")
 
 
+@pytest.mark.parametrize("setting", ["", "    verify = false\n"])
+def test_a_remote_that_dvc_does_not_verify_is_refused(root: Path, setting: str) -> None:
+    with (root / ".dvc" / "config").open("a") as file:
+        file.write(f"['remote \"public\"']\n    url = https://me:hunter2@host/folder\n{setting}")
+    with pytest.raises(PipelineError) as caught:
+        pull(root, "public")
+    assert str(caught.value) == (
+        "https://me@host/folder would be taken on trust; `dvc remote modify public verify true` before."
+    )
+
+
 def test_elsewhere_than_in_a_repository_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"^DVC cannot read a pipeline here"):
         pull(tmp_path, "team")

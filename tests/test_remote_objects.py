@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -151,3 +152,13 @@ def test_a_list_that_cannot_be_kept_is_one_line(pipeline: LockedPipeline, addres
         pytest.raises(PipelineError, match=rf"^{here} cannot be written: "),
     ):
         fetch_lists(pipeline, repo, remote)
+
+
+def test_a_password_is_never_shown(pipeline: LockedPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "http://me:hunter2@127.0.0.1:9/folder"
+    with open_remote(pipeline.root, address=Address(url, {}, is_folder=False)) as (_, remote):
+        assert remote.url == "http://me@127.0.0.1:9/folder"
+        monkeypatch.setattr(remote._remote.fs, "makedirs", Mock(side_effect=OSError(f"refused by {url}")))
+        with pytest.raises(PipelineError, match=r"Got refused by http://me@127\.0\.0\.1:9/folder$") as caught:
+            remote.check_writable()
+    assert "hunter2" not in str(caught.value)

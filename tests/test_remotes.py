@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from fusionseq.errors import PipelineError
-from fusionseq.remotes import Address, add_remote, parse_address, read_url
+from fusionseq.remotes import Address, add_remote, hide_password, parse_address, read_url
 
 CONFIG = (Path(__file__).parents[1] / ".dvc" / "config").read_text(encoding="utf-8")
 FOLDER = Address("/shared/results", {"verify": "true", "shared": "group"}, is_folder=True)
@@ -141,3 +141,24 @@ def test_a_damaged_configuration_is_one_line(config: str) -> None:
     with pytest.raises(PipelineError, match=r"^\.dvc/config is damaged, perhaps by a merge") as caught:
         add_remote(config, FOLDER)
     assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_line_shows_no_password() -> None:
+    with pytest.raises(PipelineError, match=r"Got .*ssh://me@host/a") as caught:
+        read_url("x ssh://me:hunter2@host/a\n")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("ssh://me:hunter2@host:22/a", "ssh://me@host:22/a"),
+        ("https://me:hunter2@hunter2@host/a", "https://me@host/a"),
+        ("Got 401 from https://:hunter2@host/a.", "Got 401 from https://@host/a."),
+        ("ssh://me@host:22/a", "ssh://me@host:22/a"),
+        ("http://host:8080/a@b:c@d", "http://host:8080/a@b:c@d"),
+        ("/shared/a:b@c", "/shared/a:b@c"),
+    ],
+)
+def test_a_password_is_left_out(text: str, shown: str) -> None:
+    assert hide_password(text) == shown

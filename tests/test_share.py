@@ -1,3 +1,4 @@
+import os
 import re
 import shutil
 from pathlib import Path
@@ -40,11 +41,20 @@ def test_a_relative_folder_is_made_where_the_person_meant(sender: Clone) -> None
     assert "remote = team\n" in sender.configuration
     assert (folder / find_list(sender)).exists()
     assert "next: commit .dvc/config, then `git push`; a clone has only what is committed" in output
-    # Whoever is in its group adds to it, objects and runs.
-    assert all(path.stat().st_mode & 0o2020 == 0o2020 for path in (folder, *folder.glob("files/*/*")))
-    assert all(path.stat().st_mode & 0o020 for path in folder.glob("runs/*"))
     sender.commit("Share")
     assert "next:" not in share(sender, "../a team's folder")
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_whoever_is_in_the_group_adds_to_the_folder(sender: Clone, umask: int) -> None:
+    sender.umask = umask
+    share(sender, "../remote")
+    folder = sender.folder / "remote"
+    runs = list(folder.glob("runs/**/"))
+    assert len(runs) > 1
+    assert all(path.stat().st_mode & 0o2070 == 0o2070 for path in (folder, *folder.glob("files/*/*")))
+    assert all(path.stat().st_mode & 0o070 == 0o070 for path in runs)
+    assert all(path.stat().st_mode & 0o040 for path in folder.rglob("*") if path.is_file())
 
 
 def test_only_what_is_new_is_sent_and_another_address_is_told(sender: Clone) -> None:
@@ -100,6 +110,25 @@ def test_results_of_other_inputs_are_told(sender: Clone) -> None:
     )
 
 
+def test_a_pipeline_elsewhere_is_not_asked(sender: Clone) -> None:
+    (sender.root / "apart").mkdir()
+    (sender.root / "apart" / "dvc.yaml").write_text(
+        "stages:\n  other:\n    cmd: cp of to\n    deps: [of]\n    outs: [to]\n"
+    )
+    (sender.root / "apart" / "of").write_text("one")
+    sender.dvc("repro", "--quiet", "apart/dvc.yaml")
+    (sender.root / "apart" / "of").write_text("two")
+    assert "changed deps" in sender.dvc("status")
+    assert "holds all 8 objects" in share(sender, "../remote")
+
+
+def test_a_command_of_dvc_at_work_is_told(sender: Clone) -> None:
+    from dvc.repo import Repo
+
+    with Repo(str(sender.root)) as repo, repo.lock:
+        assert fail(sender, "../remote") == "another command of DVC is at work in this folder; wait for its end."
+
+
 def test_a_damaged_cache_is_never_shared(sender: Clone) -> None:
     flip_byte(sender.root / ".dvc" / "cache" / find_object(sender, "single"))
     assert "the cached data/single, holds other bytes" in fail(sender, "../remote")
@@ -114,6 +143,22 @@ def test_a_cache_thrown_away_is_told(sender: Clone) -> None:
 def test_settings_of_ones_own_that_lead_elsewhere_are_told(sender: Clone) -> None:
     sender.configure({"url": str(sender.folder / "mine")})
     assert fail(sender, "../remote").endswith("take that out with `dvc remote modify --local --unset team url`.")
+
+
+def test_a_password_is_never_shown(sender: Clone) -> None:
+    sender.configure({"url": "ssh://me:hunter2@host/mine"})
+    assert "make the remote team ssh://me@host/mine; take that out" in fail(sender, "../remote")
+    (sender.root / ".dvc" / "config.local").unlink()
+    with (sender.root / ".dvc" / "config").open("a") as file:
+        file.write("['remote \"team\"']\n    url = ssh://me:hunter2@host/mine\n")
+    assert "share: the remote team was ssh://me@host/mine; from now on" in share(sender, "../remote")
+
+
+def test_a_name_of_other_bytes_than_utf_8_is_told(sender: Clone) -> None:
+    share(sender, "../remote")
+    sender.commit("Share")
+    Path(os.fsdecode(bytes(sender.root) + b"/caf\xe9.txt")).touch()
+    assert "next: commit caf\ufffd.txt, then" in share(sender, "../remote")
 
 
 def test_a_failed_run_leaves_the_remote_before_in_place(sender: Clone) -> None:

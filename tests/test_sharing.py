@@ -259,6 +259,20 @@ def test_the_public_pulls_and_cannot_push(published: tuple[Clone, HttpServer, Fo
     assert done.last_line.startswith("ERROR: failed to push data to the cloud")
 
 
+def test_what_dvc_would_not_hash_is_not_fetched(
+    published: tuple[Clone, HttpServer, FolderServer], tmp_path: Path
+) -> None:
+    author, server, _ = published
+    reader = clone(author, tmp_path / "reader", server)
+    reader.dvc("remote", "add", "--local", "trusted", server.url)
+    done = reader.run("fusionseq.pull", "trusted")
+    assert (done.status, done.output) == (
+        1,
+        f"error: {server.url} would be taken on trust; `dvc remote modify trusted verify true` before.\n",
+    )
+    assert reader.read_data() == reader.list_objects() == {}
+
+
 @pytest.mark.parametrize("what", ["file", "list"])
 def test_the_public_gets_nothing_damaged(
     published: tuple[Clone, HttpServer, FolderServer], tmp_path: Path, what: str

@@ -70,3 +70,13 @@ def test_a_command_at_work_is_not_waited_for(repository: SmallRepository) -> Non
 
     with Repo(str(repository.root)) as repo, repo.lock, pytest.raises(PipelineError, match="another command of DVC"):
         find_stale(repository.root)
+
+
+def test_a_lock_that_cannot_be_written_is_told_in_one_line(repository: SmallRepository) -> None:
+    lock = repository.root / ".dvc" / "tmp" / "lock"
+    lock.unlink(missing_ok=True)
+    # Unlike permissions, a folder in its place stops root, too.
+    lock.mkdir()
+    with pytest.raises(PipelineError) as caught:
+        find_stale(repository.root)
+    assert str(caught.value) == f"{lock} must be yours to write: DVC keeps its locks there. Got Is a directory."

@@ -4,7 +4,7 @@ import fcntl
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +13,9 @@ from fusionseq.errors import PipelineError
 
 def identify_gpus(number: int, visible: str | None) -> tuple[str, ...]:
     """Name the GPUs that this process sees by what they are called in every process.
+
+    Names are compared, not GPUs: the number and the UUID of one GPU count as two, and GPU 0 of two jobs counts as one
+    even where a scheduler gives each job its own. There, TMPDIR may name a folder of the job's own.
 
     Parameters
     ----------
@@ -51,7 +54,8 @@ def hold_gpus(names: Sequence[str], folder: Path) -> Iterator[None]:
                 raise PipelineError(
                     f"GPU {name} is in use by another run, which takes all of its memory; wait for that one, or give "
                     f"this one another GPU with CUDA_VISIBLE_DEVICES (-1: none). Queued experiments take turns with "
-                    f"`dvc queue start -j 1`."
+                    f"`dvc queue start -j 1`. Where a scheduler numbers the GPUs of each job anew, let TMPDIR name a "
+                    f"folder of the job's own."
                 ) from error
         yield
 
@@ -71,7 +75,12 @@ def _open(path: Path) -> int:
             return os.open(path, flags)
         except FileNotFoundError:
             # Asked for only now: in a shared folder Linux refuses it for a file of another user, though it is there.
-            return os.open(path, flags | os.O_CREAT, 0o644)
+            descriptor = os.open(path, flags | os.O_CREAT, 0o644)
+            # The file stays, and a strict umask would shut all other users out for good. Should one of them have made
+            # it in this moment, its permissions are up to that one.
+            with suppress(PermissionError):
+                os.fchmod(descriptor, 0o644)
+            return descriptor
     except OSError as error:
         raise PipelineError(
             f"{path} cannot be opened ({error.strerror}); remove it, or let TMPDIR name a folder of your own."

@@ -5,13 +5,13 @@ read-only: a byte that the disk has flipped goes unseen.
 """
 
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from fusionseq.commits import list_changes, run_git
 from fusionseq.errors import PipelineError
 from fusionseq.locked_stages import LockedOutput, LockedPipeline
 
@@ -95,6 +95,8 @@ def _find_damage(output: LockedOutput, pipeline: LockedPipeline) -> list[Damage]
     else:
         first = _find_in_git(output.path)
         mend = f"`git checkout -- {name}` or `make reproduce` mends it"
+    # A name of bytes that are no UTF-8 could not be printed.
+    first = first.encode(errors="surrogateescape").decode(errors="replace")
     reason = f"is not as dvc.lock has it (md5 of {name} {digest}, not {output.digest}); {mend}"
     return [Damage(output.path, Where.WORKSPACE, f"{name}/{first}" if first else name, reason), *of_cache]
 
@@ -169,14 +171,9 @@ def _find_in_git(path: Path) -> str:
     """Name the first file of a folder that differs from the last commit; none where Git knows of none."""
     if not path.is_dir():
         return ""
-    command = ["git", "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", "."]
     try:
-        done = subprocess.run(command, cwd=path, capture_output=True, text=True, check=True)
-        top = subprocess.run(
-            ["git", "rev-parse", "--show-prefix"], cwd=path, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
+        changes = list_changes(path)
+        prefix = run_git(path, "rev-parse", "--show-prefix").decode(errors="surrogateescape").removesuffix("\n")
+    except PipelineError:
         return ""
-    # Each entry is two letters, a space, and the path from the top of the working tree.
-    names = [entry[3:].removeprefix(top.stdout.removesuffix("\n")) for entry in done.stdout.split("\0") if entry]
-    return min(names, default="")
+    return min((name.removeprefix(prefix) for name in changes), default="")

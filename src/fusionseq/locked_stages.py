@@ -115,7 +115,7 @@ def read_pipeline(folder: Path) -> LockedPipeline:
     Raises
     ------
     PipelineError
-        There is none, or DVC does not understand its dvc.yaml or dvc.lock.
+        There is none, DVC does not understand its dvc.yaml or dvc.lock, or cannot write its own files.
     """
     # It takes a second to import.
     from dvc.exceptions import DvcException
@@ -131,6 +131,14 @@ def read_pipeline(folder: Path) -> LockedPipeline:
             f"DVC cannot read a pipeline here; run this in the folder of dvc.yaml, and if a merge or the disk damaged "
             f"dvc.lock, bring it back with `git checkout dvc.lock`. Got {' '.join(str(error).split())}"
         ) from error
+    except OSError as error:
+        raise PipelineError(describe_unwritable(error)) from error
+
+
+def describe_unwritable(error: OSError) -> str:
+    """Say what DVC, which writes even where it only looks, could not write."""
+    name = error.filename or ".dvc/tmp"
+    return f"{name} must be yours to write: DVC keeps its locks there. Got {error.strerror or error}."
 
 
 def _describe_stage(stage: Any, root: Path) -> LockedStage:

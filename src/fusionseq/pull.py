@@ -18,10 +18,14 @@ def pull(folder: Path, name: str) -> None:
     Raises
     ------
     PipelineError
-        The remote cannot be reached or refuses, or something is missing or damaged there.
+        The remote cannot be reached or refuses, DVC would not hash what it sends, or something is missing or damaged
+        there.
     """
     pipeline = read_pipeline(folder)
     with open_remote(pipeline.root, name) as (repo, remote):
+        if not remote.is_verified:
+            # DVC would take damaged bytes into the cache, and from there give them out for good.
+            raise PipelineError(f"{remote.url} would be taken on trust; `dvc remote modify {name} verify true` before.")
         fetch_lists(pipeline, repo, remote)
     if not run_dvc(pipeline.root, "pull", "--remote", name):
         raise PipelineError(

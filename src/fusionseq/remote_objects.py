@@ -18,7 +18,7 @@ from uuid import uuid4
 from fusionseq.console import track
 from fusionseq.errors import PipelineError
 from fusionseq.locked_stages import LockedPipeline
-from fusionseq.remotes import TEAM, Address
+from fusionseq.remotes import TEAM, Address, hide_password
 
 # DVC's own are half an hour and more. Seconds.
 _LIMITS = {"ssh": {"timeout": 20}, "s3": {"connect_timeout": 10, "read_timeout": 30}}
@@ -74,12 +74,17 @@ class Remote:
     Attributes
     ----------
     url
-        Its address.
+        Its address, without a password.
     """
 
     def __init__(self, url: str, remote: Any) -> None:
-        self.url = url
+        self.url = hide_password(url)
         self._remote = remote
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether DVC hashes what comes from it."""
+        return bool(self._remote.odb.verify)
 
     def _locate(self, name: str) -> str:
         return str(self._remote.fs.join(self._remote.path, *name.split("/")))
@@ -223,4 +228,4 @@ def fetch_lists(pipeline: LockedPipeline, repo: Any, remote: Remote) -> None:
 
 
 def _describe(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return hide_password(" ".join(str(error).split())) or type(error).__name__

@@ -132,6 +132,11 @@ def _hide_secret(text: str) -> str:
     return text.rpartition("@")[2]
 
 
+def hide_password(text: str) -> str:
+    """Leave out the passwords of URLs, which a person's own settings may hold and a client's errors repeat."""
+    return re.sub(r"//([^/@:]*):[^/]*@", r"//\1@", text)
+
+
 def read_url(config: str) -> str | None:
     """Read the address of the team's remote from .dvc/config; None where it names none.
 
@@ -150,7 +155,7 @@ def read_url(config: str) -> str | None:
     except (DvcException, SyntaxError, ValueError) as error:
         raise PipelineError(
             f".dvc/config is damaged, perhaps by a merge; bring it back with `git checkout .dvc/config`. "
-            f"Got {' '.join(str(error).split())}"
+            f"Got {hide_password(' '.join(str(error).split()))}"
         ) from error
 
 

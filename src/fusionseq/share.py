@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +9,15 @@ from pathlib import Path
 from typing import NoReturn
 
 from fusionseq.artifacts import write_text
+from fusionseq.commits import list_changes
 from fusionseq.console import logger, run_checked, track
 from fusionseq.dvc_command import run_dvc
 from fusionseq.errors import PipelineError
 from fusionseq.locked_outputs import Where, find_damage
 from fusionseq.locked_stages import LockedPipeline, read_pipeline
 from fusionseq.remote_objects import list_objects, open_remote
-from fusionseq.remotes import TEAM, Address, add_remote, parse_address, read_url
+from fusionseq.remotes import TEAM, Address, add_remote, hide_password, parse_address, read_url
+from fusionseq.staleness import find_stale
 
 
 class _Parser(argparse.ArgumentParser):
@@ -58,7 +59,7 @@ def share(folder: Path, text: str, is_thorough: bool) -> None:
     with open_remote(pipeline.root, TEAM, address) as (_, remote):
         remote.check_writable()
     if (url := read_url(before)) not in (None, address.url):
-        logger.info("share: the remote %s was %s; from now on it is %s", TEAM, url, address.url)
+        logger.info("share: the remote %s was %s; from now on it is %s", TEAM, hide_password(url), address.url)
     with _restoring(config, before), _letting_group_write():
         if after != before:
             write_text(config, after)
@@ -78,30 +79,24 @@ def _read_config(path: Path) -> str:
 
 
 def _list_uncommitted(root: Path) -> list[str]:
-    """Name the files that differ from the last commit."""
-    command = ["git", "status", "--porcelain", "-z", "--no-renames", "--", "."]
+    """Name the files that differ from the last commit, as they can be printed."""
     try:
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
+        changes = sorted(list_changes(root))
+    except PipelineError as error:
         raise PipelineError("a team shares results through Git and DVC, and Git finds no repository here.") from error
-    # Each entry is two letters, a space, and the path.
-    return sorted(entry[3:] for entry in done.stdout.split("\0") if entry)
+    return [name.encode(errors="surrogateescape").decode(errors="replace") for name in changes]
 
 
 def _check_results(pipeline: LockedPipeline) -> None:
-    from dvc.repo import Repo
-
     if not pipeline.stages:
         raise PipelineError("dvc.yaml has no stages, so that there are no results to share.")
     for output in track(pipeline.outputs, "share: hashed outputs", len(pipeline.outputs)):
         for damage in find_damage(output, pipeline):
             missing = "is missing; " if damage.where in {Where.ABSENT, Where.UNCACHED} else ""
             raise PipelineError(f"the results are not complete: {damage.name} {missing}{damage.reason}.")
-    with Repo(str(pipeline.root)) as repo:
-        changed = list(repo.status())
-    if changed:
+    if waiting := find_stale(pipeline.root).waiting:
         raise PipelineError(
-            f"the results are not those of this code and params.yaml: {changed[0]} would run again; run "
+            f"the results are not those of this code and params.yaml: {waiting[0]} would run again; run "
             f"`make reproduce` before."
         )
 
@@ -138,9 +133,9 @@ def _restoring(path: Path, content: str) -> Iterator[None]:
 
 @contextmanager
 def _letting_group_write() -> Iterator[None]:
-    """Make folders that others of the group can write into; DVC does so for all but those of the run cache."""
+    """Make folders that others of the group can enter and write into; DVC does so for all but the run cache's."""
     before = os.umask(0)
-    os.umask(before & ~0o020)
+    os.umask(before & ~0o070)
     try:
         yield
     finally:
@@ -148,13 +143,13 @@ def _letting_group_write() -> Iterator[None]:
 
 
 def _push(pipeline: LockedPipeline, address: Address) -> None:
-    from dvc.repo import Repo
+    from dvc.config import Config
 
-    with Repo(str(pipeline.root)) as repo:
-        used = repo.config["remote"][TEAM]["url"]
+    # Unchecked: where they name another kind of remote, DVC would complain of the settings that are for this one.
+    used = Config(str(pipeline.root / ".dvc"), validate=False)["remote"][TEAM]["url"]
     if used != address.url:
         raise PipelineError(
-            f"your own settings make the remote {TEAM} {used}; take that out with "
+            f"your own settings make the remote {TEAM} {hide_password(used)}; take that out with "
             f"`dvc remote modify --local --unset {TEAM} url`."
         )
     if not run_dvc(pipeline.root, "push", "--run-cache", "--remote", TEAM):

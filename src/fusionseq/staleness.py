@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionseq.errors import PipelineError
+from fusionseq.locked_stages import describe_unwritable
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def find_stale(root: Path) -> Staleness:
     Raises
     ------
     PipelineError
-        DVC cannot read the pipeline, or another command of DVC is at work.
+        DVC cannot read the pipeline or write its own files, or another command of DVC is at work.
     """
     # It takes a second to import.
     from dvc.exceptions import DvcException
@@ -58,6 +59,8 @@ def find_stale(root: Path) -> Staleness:
             f"DVC cannot read a pipeline here; if a merge or the disk damaged dvc.lock, bring it back with "
             f"`git checkout dvc.lock`. Got {' '.join(str(error).split())}"
         ) from error
+    except OSError as error:
+        raise PipelineError(describe_unwritable(error)) from error
 
 
 def _list_names(stages: Sequence[Any]) -> tuple[str, ...]:
