@@ -10,6 +10,7 @@ from conftest import DEFAULT, THREADS
 from numpy.typing import NDArray
 
 from fusionseq.artifacts import Subsets, write_json, write_subsets, write_table
+from fusionseq.model_catalog import PAPER_MODELS
 from fusionseq.model_files import Conditions, write_model
 from fusionseq.paths import Paths
 from fusionseq.statistics import Run, build_statistics
@@ -36,7 +37,10 @@ def write_checkout(
     experiment: "Experiment",
     probabilities: NDArray[np.float32],
 ) -> Paths:
-    """Write a model, the images, what evaluation says of it, and choices that fit; `probabilities` of all images."""
+    """Write a model, the images, what evaluation says of it, and choices that fit; `probabilities` of all images.
+
+    Of dvc.lock there are the stages that led to the model, with nothing but their parameters.
+    """
     paths = Paths(root)
     conditions = Conditions(THREADS, "float32", deterministic=True, cut_dtype="float32")
     write_model(paths.model(card.architecture, card.seed), card, conditions, model, HISTORY)
@@ -53,6 +57,17 @@ def write_checkout(
         "seeds": [card.seed, OTHER_SEED],
     }
     paths.params.write_text(yaml.safe_dump(content), encoding="utf-8")
+    name, seed = card.architecture, card.seed
+    read = {
+        "fetch": ("data",),
+        "backbones": ("backbones", "weights"),
+        "split": ("split",),
+        f"train_{name}@{seed}" if name in PAPER_MODELS else f"train_controls@{name}-{seed}": ("head", "training"),
+    }
+    stages = {
+        stage: {"params": {"params.yaml": {key: content[key] for key in sections}}} for stage, sections in read.items()
+    }
+    paths.lock.write_text(yaml.safe_dump({"stages": stages}), encoding="utf-8")
     return paths
 
 

@@ -1,4 +1,5 @@
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -80,3 +81,11 @@ def test_an_interrupted_block_ends_the_process(answering: Answering) -> None:
         raise KeyboardInterrupt
     with pytest.raises(ProcessLookupError):
         os.killpg(question._process.pid, 0)
+
+
+def test_no_room_for_temporary_files_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answering: Answering
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with answering("""print('{"a": 1}', flush=True); os._exit(0)""") as question:
+        assert question.get_answer() == {"a": 1}

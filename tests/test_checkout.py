@@ -59,6 +59,10 @@ def damage_subsets(paths: Paths) -> None:
     paths.subsets.write_text("image,label\na,b\n")
 
 
+def cut_subsets(paths: Paths) -> None:
+    paths.subsets.write_bytes(b"image,label,class,subset\na,0,x,train\nb")
+
+
 def shorten_images(paths: Paths) -> None:
     np.save(paths.processed, np.load(paths.processed)[:-1])
 
@@ -76,6 +80,7 @@ def cut_file(paths: Paths) -> None:
     [
         (remove_images, "data/splits and data/processed are not here; name images after --images"),
         (damage_subsets, "data/splits is damaged; name images after --images"),
+        (cut_subsets, "data/splits is damaged; name images after --images"),
         (shorten_images, "are not of the model's size and classes; name images after --images"),
         (enlarge_images, "are not of the model's size and classes; name images after --images"),
         (cut_file, "images.npy is damaged"),
@@ -129,6 +134,46 @@ def test_choices_must_be_those_of_the_model(
     content = yaml.safe_load(paths.params.read_text(encoding="utf-8")) | section
     paths.params.write_text(yaml.safe_dump(content), encoding="utf-8")
     assert (read_matching_params(paths, card) is not None) is is_same
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [("split", "seed", 5), ("training", "batch_size", 7), ("data", "images_per_class", 5)],
+)
+def test_choices_that_were_edited_since_are_not_those_of_the_model(
+    paths: Paths, card: ModelCard, section: str, key: str, value: int
+) -> None:
+    content = yaml.safe_load(paths.params.read_text(encoding="utf-8"))
+    assert content[section][key] != value
+    content[section][key] = value
+    paths.params.write_text(yaml.safe_dump(content), encoding="utf-8")
+    assert read_matching_params(paths, card) is None
+
+
+def test_another_learning_rate_is_not_that_of_the_model(paths: Paths, card: ModelCard) -> None:
+    content = yaml.safe_load(paths.params.read_text(encoding="utf-8"))
+    content["training"]["frozen"]["learning_rate"] *= 2
+    paths.params.write_text(yaml.safe_dump(content), encoding="utf-8")
+    assert read_matching_params(paths, card) is None
+
+
+@pytest.mark.parametrize(
+    "lock", [None, "", "a: [", "stages: 1", "stages: {fetch: {}}", "stages: {fetch: 1}", "stages: []"]
+)
+def test_no_choices_are_known_without_a_lock(paths: Paths, card: ModelCard, lock: str | None) -> None:
+    if lock is None:
+        paths.lock.unlink()
+    else:
+        paths.lock.write_text(lock, encoding="utf-8")
+    assert read_matching_params(paths, card) is None
+
+
+@pytest.mark.parametrize("stage", ["fetch", "backbones", "split", "train_sequential@0"])
+def test_no_choices_are_known_where_a_stage_is_not_in_the_lock(paths: Paths, card: ModelCard, stage: str) -> None:
+    lock = yaml.safe_load(paths.lock.read_text(encoding="utf-8"))
+    del lock["stages"][stage]
+    paths.lock.write_text(yaml.safe_dump(lock), encoding="utf-8")
+    assert read_matching_params(paths, card) is None
 
 
 def test_no_choices_are_known_without_their_file(paths: Paths, card: ModelCard) -> None:

@@ -76,3 +76,16 @@ def test_nothing_at_all_is_findings_too(tmp_path: Path) -> None:
     assert "problem  git: git is not installed, or not on PATH; install it" in lines
     assert any(line.startswith("problem  python: pyproject.toml cannot be read") for line in lines)
     assert "would stop `make reproduce`" in summary
+
+
+def test_a_damaged_package_is_a_finding_too(tmp_path: Path) -> None:
+    metadata = tmp_path / "damaged-1.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_bytes(b"Name: damaged\xff\n")
+    (tmp_path / "empty").mkdir()
+    path = f"{ROOT / 'src'}{os.pathsep}{tmp_path}"
+    done = run(tmp_path / "empty", sys.executable, PYTHONPATH=path, GIT_CEILING_DIRECTORIES=str(tmp_path))
+    assert (done.returncode, done.stderr) == (1, "")
+    lines = done.stdout.splitlines()
+    assert any(line.startswith("problem  packages: cannot be looked at (UnicodeDecodeError") for line in lines)
+    assert any(line.startswith("problem  git: ") for line in lines), "what comes after it is looked at as well"

@@ -92,6 +92,15 @@ def test_a_file_or_link_is_no_folder(tmp_path: Path, kind: str) -> None:
         check_output(output, may_replace=True, names=NAMES)
 
 
+def test_a_name_that_is_too_long_is_one_error(tmp_path: Path) -> None:
+    with (
+        pytest.raises(PipelineError, match=r"x cannot be written \(.*\); name another folder after --output"),
+        replacing_folder(tmp_path / ("a" * 300) / "x", may_replace=False, names=NAMES),
+    ):
+        pytest.fail("there is no folder to fill")
+    assert list_all(tmp_path) == []
+
+
 def test_a_place_that_cannot_be_written_is_one_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (

@@ -32,6 +32,9 @@ def test_memory_is_that_of_the_container(tmp_path: Path) -> None:
     write(tmp_path / "sys/fs/cgroup/memory.max", "1000000000\n")
     write(tmp_path / "sys/fs/cgroup/memory.current", "400000000\n")
     assert read_free_memory(tmp_path) == 600_000_000
+    # Files that were read stay in memory for as long as nobody needs it.
+    write(tmp_path / "sys/fs/cgroup/memory.stat", "anon 90000000\nfile 310000000\ninactive_file 300000000\n")
+    assert read_free_memory(tmp_path) == 900_000_000
     write(tmp_path / "sys/fs/cgroup/memory.max", "max\n")
     assert read_free_memory(tmp_path) == 2_048_000_000
 

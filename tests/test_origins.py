@@ -1,7 +1,20 @@
+import hashlib
+import json
+from dataclasses import replace
+
 import pytest
 from page_values import LOCK, OUTPUTS
 
-from fusionseq.page.origins import LockedFile, Origin, find_changed, find_code, find_origins, list_entries
+from fusionseq.page.origins import (
+    LockedFile,
+    LockEntry,
+    Origin,
+    find_changed,
+    find_code,
+    find_origins,
+    find_outdated,
+    list_entries,
+)
 
 
 def test_entries_have_their_digests() -> None:
@@ -9,6 +22,8 @@ def test_entries_have_their_digests() -> None:
     assert (train.name, train.command, train.inputs) == ("train_fusion@0", "train", ())
     assert evaluate.command == "one\ntwo"
     assert evaluate.outputs[1] == LockedFile("reports/statistics.json", "1" * 32)
+    (folder,) = list_entries({"stages": {"a": {"cmd": "x", "outs": [{"path": "b", "md5": "c.dir", "nfiles": 2}]}}})
+    assert folder.outputs == (LockedFile("b", "c.dir", 2),)
 
 
 def test_results_are_traced_to_their_stage() -> None:
@@ -53,3 +68,38 @@ def test_a_parameter_of_another_value_than_in_the_lock_is_named(edit: dict[str, 
 def test_a_parameter_that_is_gone_is_named() -> None:
     lock = {"stages": {"train": {"params": {"params.yaml": {"units": 8}}}}}
     assert find_changed(lock, ["train"], {}) == "units"
+
+
+MEMBERS = {"0.dir": {"weights": "a", "live/loss": "b"}, "1.dir": {"weights": "c", "live/loss": "b"}}
+
+
+def make_entries(read: LockedFile) -> list[LockEntry]:
+    """Two models, and a stage that reads something."""
+    models = [LockEntry(f"train@{seed}", "x", (), (LockedFile(f"models/{seed}", f"{seed}.dir", 2),)) for seed in (0, 1)]
+    return [*models, LockEntry("evaluate", "x", (LockedFile("code", "2"), read), ())]
+
+
+@pytest.mark.parametrize(
+    ("read", "is_outdated"),
+    [("0.dir", False), ("old.dir", True)],
+)
+def test_a_stage_that_read_what_was_made_anew_since_is_named(read: str, is_outdated: bool) -> None:
+    entries = make_entries(LockedFile("models/0", read, 2))
+    assert find_outdated(entries, ["evaluate"], MEMBERS.get) == (("evaluate", "models/0") if is_outdated else None)
+    assert find_outdated(entries, ["figures"], MEMBERS.get) is None
+
+
+def test_a_folder_of_several_outputs_is_known_by_their_files() -> None:
+    listing = [
+        {"md5": MEMBERS[f"{seed}.dir"][name], "relpath": f"{seed}/{name}"}
+        for seed in (0, 1)
+        for name in ("live/loss", "weights")
+    ]
+    digest = hashlib.md5(json.dumps(listing).encode(), usedforsecurity=False).hexdigest()
+    same = LockedFile("models", f"{digest}.dir", 4)
+    assert find_outdated(make_entries(same), ["evaluate"], MEMBERS.get) is None
+    other = replace(same, md5="old.dir")
+    assert find_outdated(make_entries(other), ["evaluate"], MEMBERS.get) == ("evaluate", "models")
+    # Nothing can be told where there is more in it, or no list of its files.
+    assert find_outdated(make_entries(replace(other, num_files=5)), ["evaluate"], MEMBERS.get) is None
+    assert find_outdated(make_entries(other), ["evaluate"], {"0.dir": MEMBERS["0.dir"]}.get) is None

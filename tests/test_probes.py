@@ -1,5 +1,6 @@
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from conftest import THREADS
 from file_server import serving
 from small_repository import SmallRepository, copy_repository, make_repository
 
-from fusionseq import probes
+from fusionseq import doctor, probes
 from fusionseq.catalog import BACKBONES
 from fusionseq.paths import Paths
 from fusionseq.probes import estimate_disk, find_gpus, find_stages, reach_network
@@ -154,3 +155,40 @@ def test_command_prints_one_line_of_json(original: SmallRepository) -> None:
     done = subprocess.run(command, cwd=original.root, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == {"remotes": [], "hub": None, "weights": None}
+
+
+def test_a_probe_that_nobody_ends_ends_itself(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from fusionseq import probes; probes._LIFETIME = 1; "
+        "probes.PROBES['gpus'] = lambda _: time.sleep(20); sys.argv = ['probes', 'gpus']; probes.main()"
+    )
+    environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGALRM
+
+
+def test_a_probe_lives_longer_than_the_doctor_waits() -> None:
+    assert probes._LIFETIME > doctor._LIMIT
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://h:80/f", "https://h:80/f"),
+        ("https://me:secret@h:80/f", "https://h:80/f"),
+        ("https://me:se@cret@h/f", "https://h/f"),
+        ("https://h/f?token=secret", "https://h/f"),
+        ("https://me:secret@h/f#secret", "https://h/f"),
+        ("https://h/f?token=sec@ret", "https://h/f"),
+        ("https://h/f#sec@ret", "https://h/f"),
+        # Nobody can tell whether a query or a password goes on to the last @.
+        ("https://h:80/f?token=sec@ret", "https://h"),
+        ("https://me:sec?ret@h/f", "https://me"),
+        ("https://me:sec#ret@h/f?secret", "https://me"),
+        ("https://me:secret@h/f?token=sec@ret", "https://..."),
+        ("https://me:se@cr?et@h/f", "https://..."),
+        ("/mnt/odd?folder@here", "/mnt/odd?folder@here"),
+    ],
+)
+def test_no_secret_of_an_address_is_shown(address: str, shown: str) -> None:
+    assert probes._hide_login(address) == shown

@@ -3,11 +3,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from results_repository import ROOT, git, lock_results, make_results_repository, read_lock
 
 from fusionseq.artifacts import Subsets, read_table, write_subsets
@@ -16,6 +17,8 @@ from fusionseq.page.rendering import render_page
 from fusionseq.paths import Paths
 from fusionseq.report import collect_values
 
+# A row has its first field alone.
+CUT_SUBSETS = b"image,label,class,subset\na,0,x,train\nb"
 LIBRARY = "window.vegaEmbed = () => {};"
 
 
@@ -86,7 +89,9 @@ def test_images_of_another_run_are_not_shown(copy: Path) -> None:
         collect_values(Paths(copy))
 
 
-@pytest.mark.parametrize("content", [b"", b"image,label,class,subset\na,x,b,test\n", b"\xff\xfe", b"image,la"])
+@pytest.mark.parametrize(
+    "content", [b"", b"image,label,class,subset\na,x,b,test\n", b"\xff\xfe", b"image,la", CUT_SUBSETS]
+)
 def test_damaged_subsets_are_one_line(copy: Path, content: bytes) -> None:
     write_data(copy)
     Paths(copy).subsets.write_bytes(content)
@@ -108,6 +113,21 @@ def test_results_that_are_not_committed_have_no_commit(copy: Path) -> None:
     shutil.rmtree(copy / ".git")
     (copy / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
     assert collect_values(Paths(copy))["commit"] is None
+
+
+def test_the_commit_is_told_of_a_signed_one_too(copy: Path) -> None:
+    header, blank, message = git(copy, "cat-file", "commit", "HEAD").partition("\n\n")
+    signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----"
+    (copy.parent / "signed").write_text(f"{header}\n{signature}{blank}{message}\n")
+    commit = git(copy, "hash-object", "-t", "commit", "-w", str(copy.parent / "signed"))
+    git(copy, "update-ref", "HEAD", commit)
+    program = copy.parent / "gpg"
+    program.write_text("#!/bin/sh\necho 'gpg: Signature made today' >&2\n")
+    program.chmod(0o755)
+    git(copy, "config", "gpg.program", str(program))
+    git(copy, "config", "log.showSignature", "true")
+    assert "Signature made" in git(copy, "log", "-1", "--format=%H")
+    assert collect_values(Paths(copy))["commit"] == commit
 
 
 def cut(path: Path) -> None:
@@ -164,6 +184,55 @@ def test_results_of_other_parameters_are_not_shown(copy: Path) -> None:
     params.write_text(text.replace("seeds: [0, 1, 2]", "seeds: [0, 1]"), encoding="utf-8")
     with pytest.raises(PipelineError, match=r"^the results are of another value of seeds .*`make reproduce`\.$"):
         collect_values(Paths(copy))
+
+
+def make_again(root: Path, stages: Sequence[str]) -> None:
+    """Have dvc.lock hold what lies there, but for the stages that have not run since."""
+    path = root / "dvc.lock"
+    before = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"]
+    lock_results(root)
+    lock = yaml.safe_load(path.read_text(encoding="utf-8"))
+    lock["stages"] |= {stage: before[stage] for stage in stages}
+    path.write_text(yaml.safe_dump(lock), encoding="utf-8")
+
+
+def test_results_from_before_the_last_split_are_not_shown(copy: Path) -> None:
+    (copy / "data" / "splits" / "note.txt").write_text("another")
+    make_again(copy, ["evaluate"])
+    with pytest.raises(PipelineError, match=r"^evaluate ran before data/splits was last made; run `make reproduce`\.$"):
+        collect_values(Paths(copy))
+
+
+def test_figures_of_earlier_results_are_not_shown(copy: Path) -> None:
+    path = copy / "reports" / "statistics.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8"))), encoding="utf-8")
+    make_again(copy, ["figures"])
+    with pytest.raises(
+        PipelineError, match=r"^figures ran before reports/statistics\.json was last made; .*reproduce`\."
+    ):
+        collect_values(Paths(copy))
+
+
+def test_results_of_earlier_models_are_not_shown(copy: Path) -> None:
+    definition = copy / "dvc.yaml"
+    content = yaml.safe_load(definition.read_text(encoding="utf-8"))
+    content["stages"]["train"]["outs"] = ["data/models/fusion/${item.seed}"]
+    content["stages"]["evaluate"]["deps"].append("data/models")
+    definition.write_text(yaml.safe_dump(content), encoding="utf-8")
+    models = [copy / "data" / "models" / "fusion" / seed for seed in "01"]
+    for model in models:
+        (model / "live").mkdir(parents=True)
+        (model / "live" / "loss.tsv").write_text("1")
+        (model / "weights").write_text(model.name)
+    lock_results(copy)
+    assert collect_values(Paths(copy))["entries"]
+    (models[1] / "weights").write_text("2")
+    make_again(copy, ["evaluate"])
+    with pytest.raises(PipelineError, match=r"^evaluate ran before data/models was last made; run `make reproduce`\.$"):
+        collect_values(Paths(copy))
+    # A clone that has the results alone cannot tell.
+    shutil.rmtree(copy / ".dvc" / "cache")
+    assert collect_values(Paths(copy))["entries"]
 
 
 def test_without_a_stage_that_makes_results_it_is_one_line(copy: Path) -> None:

@@ -8,7 +8,6 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any, Self
 
 from fusionseq.errors import PipelineError
@@ -38,8 +37,8 @@ class Question:
         self._limit = limit
         self._deadline = time.monotonic() + limit
         self._answer: dict[str, Any] | PipelineError | None = None
-        # Files and no pipes: what a killed process has started may hold a pipe open.
-        self._output, self._errors = TemporaryFile(), TemporaryFile()  # noqa: SIM115
+        # Files and no pipes: what a killed process has started may hold a pipe open. In memory: the disk may be full.
+        self._output, self._errors = (os.fdopen(os.memfd_create(name), "w+b") for name in ("output", "errors"))
         source = str(Path(__file__).parents[1])
         paths = [source, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         self._process = subprocess.Popen(

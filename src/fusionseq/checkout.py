@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
-from fusionseq.artifacts import read_array, read_json, read_subsets, read_table
+from fusionseq.artifacts import read_array, read_bytes, read_json, read_subsets, read_table
 from fusionseq.commits import list_changes, read_commit
 from fusionseq.console import logger
 from fusionseq.errors import PipelineError
+from fusionseq.experiments import parse_parameters
 from fusionseq.model_card import ExportedFile, Provenance
+from fusionseq.model_catalog import PAPER_MODELS
 from fusionseq.model_results import ModelResults, collect_results
+from fusionseq.page.origins import find_changed
 from fusionseq.params import Params, read_params
 from fusionseq.paths import Paths
 from fusionseq.provenance import compute_digest
@@ -55,7 +59,7 @@ def read_test_images(paths: Paths, card: "ModelCard", batch_size: int) -> Iterat
         raise PipelineError(f"data/splits and data/processed are not here; {mend}")
     try:
         subsets = read_subsets(paths.subsets)
-    except (LookupError, ValueError, csv.Error) as error:
+    except (LookupError, TypeError, ValueError, csv.Error) as error:
         raise PipelineError(f"data/splits is damaged; {mend}") from error
     pixels, rows = read_array(paths.processed), subsets.rows("test")
     shape = (len(subsets.names), card.image_size, card.image_size, 3)
@@ -92,14 +96,32 @@ def read_results(paths: Paths, card: "ModelCard", history: Sequence[Mapping[str,
 
 
 def read_matching_params(paths: Paths, card: "ModelCard") -> Params | None:
-    """Read the choices of the experiment; None where they are not those of the model, which they once were."""
+    """Read the choices of the experiment; None where the model was trained with others, or dvc.lock does not say."""
     try:
         params = read_params(paths.params)
-    except PipelineError:
+        has_changed = _has_changed(paths, card)
+    # A dvc.lock that was damaged, or merged by hand, may hold anything.
+    except (PipelineError, yaml.YAMLError, LookupError, TypeError, ValueError, AttributeError):
         return None
     of_model = (card.image_size, list(card.backbones), card.units, card.dropout)
     is_same = of_model == (params.image_size, params.backbones, params.head.units, params.head.dropout)
-    return params if is_same and card.seed in params.seeds else None
+    return params if is_same and card.seed in params.seeds and not has_changed else None
+
+
+def _has_changed(paths: Paths, card: "ModelCard") -> bool:
+    """Whether a choice is another one than dvc.lock has of the stages that led to the model.
+
+    Raises
+    ------
+    LookupError
+        It lacks one of them.
+    """
+    lock = yaml.load(read_bytes(paths.lock), yaml.CSafeLoader)
+    name, seed = card.architecture, card.seed
+    training = f"train_{name}@{seed}" if name in PAPER_MODELS else f"train_controls@{name}-{seed}"
+    stages = {stage: lock["stages"][stage] for stage in ("fetch", "backbones", "split", training)}
+    parameters = parse_parameters(read_bytes(paths.params).decode("utf-8"), paths.params.name)
+    return find_changed({"stages": stages}, list(stages), parameters) is not None
 
 
 def find_provenance(paths: Paths, trained: Path, exported: Path, versions: Mapping[str, str]) -> Provenance:

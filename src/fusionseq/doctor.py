@@ -19,6 +19,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,9 +72,11 @@ _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 class Doctor:
     """Looks over a repository and the machine that it is on."""
 
+    # Not before a check asks for them: a damaged package cannot be read, which is a finding.
+    _installed = cached_property(lambda _: list_installed())
+
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
-        self._installed = list_installed()
         self._params: Params | None = None
 
     def examine(self) -> Iterator[Finding]:

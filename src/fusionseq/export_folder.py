@@ -55,7 +55,7 @@ def replacing_folder(path: Path, may_replace: bool, names: Collection[str]) -> I
         Something is there that must stay, or the folder cannot be made or put into its place.
     """
     check_output(path, may_replace, names)
-    missing = [folder for folder in path.parents if not folder.exists()]
+    missing = [folder for folder in path.parents if not os.path.lexists(folder)]
     try:
         with _explaining(path):
             path.parent.mkdir(parents=True, exist_ok=True)

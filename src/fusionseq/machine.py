@@ -32,8 +32,17 @@ def read_free_memory(system: Path = Path("/")) -> int | None:
     # A container may have less.
     with suppress(OSError, ValueError):
         group = system / "sys/fs/cgroup"
-        free.append(int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
+        used = int((group / "memory.current").read_text()) - _read_reclaimable(group)
+        free.append(int((group / "memory.max").read_text()) - used)
     return max(0, min(free)) if free else None
+
+
+def _read_reclaimable(group: Path) -> int:
+    """Read how many bytes a container holds of files read or written, which the system drops when others need them."""
+    with suppress(OSError):
+        if found := re.search(r"^inactive_file (\d+)$", (group / "memory.stat").read_text(), re.MULTILINE):
+            return int(found[1])
+    return 0
 
 
 def count_cores(system: Path = Path("/")) -> int:

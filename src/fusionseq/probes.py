@@ -6,6 +6,8 @@
 import argparse
 import json
 import os
+import re
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -21,8 +23,9 @@ from fusionseq.params import Params, read_params
 from fusionseq.paths import Paths
 from fusionseq.repository_checkups import find_secrets
 from fusionseq.sections import HuggingFaceParams, ImageNetWeights
-from fusionseq.transfer import hide_secrets
 
+# Seconds, more than the doctor waits: it ends this itself, unless it was ended before, as by `head` or a signal.
+_LIFETIME = 120
 # Seconds for the network, all questions side by side.
 _NETWORK_LIMIT = 4.0
 # As the plan has it where nobody says how many.
@@ -110,9 +113,20 @@ def reach_network(paths: Paths) -> dict[str, Any]:
 
 
 def _hide_login(url: str) -> str:
-    """Take out whatever may be a name and a password, even in an address that is none."""
+    """Take out whatever may be a name and a password, or a query, even in an address that is none."""
     scheme, separator, rest = url.partition("://")
-    return f"{scheme}://{hide_secrets(rest.rpartition('@')[2])}" if separator else url
+    if not separator:
+        return url
+    place, *query = re.split("[?#]", rest, maxsplit=1)
+    if "@" not in "".join(query):
+        shown = place.rpartition("@")[2]
+    # The mark may be within a password, of which the rest is before it: after a colon.
+    elif "@" not in place:
+        shown = place.partition(":")[0]
+    # Either @ may end the password.
+    else:
+        shown = "..."
+    return f"{scheme}://{shown}"
 
 
 def _list_downloads(params: Params, paths: Paths) -> dict[str, Callable[[], object]]:
@@ -180,6 +194,7 @@ PROBES: dict[str, Callable[[Paths], dict[str, Any]]] = {
 
 def main() -> None:
     """Answer one question about the current folder."""
+    signal.alarm(_LIFETIME)
     parser = argparse.ArgumentParser(prog="python -m fusionseq.probes", description="Answer a question of the doctor.")
     parser.add_argument("probe", choices=PROBES)
     arguments = parser.parse_args()

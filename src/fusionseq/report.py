@@ -5,8 +5,8 @@ The page opens from a file, and fetches nothing: scripts and images lie in it. T
 
 import argparse
 import csv
+import hashlib
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
@@ -16,6 +16,7 @@ import yaml
 
 from fusionseq.artifacts import read_array, read_bytes, read_subsets, read_table, write_text
 from fusionseq.catalog import BACKBONES
+from fusionseq.commits import run_git
 from fusionseq.console import logger, run_checked
 from fusionseq.errors import PipelineError
 from fusionseq.experiments import parse_parameters
@@ -128,7 +129,7 @@ def _read_pixels(paths: Paths, results: "Results", image_names: Sequence[str]) -
         return None
     try:
         subsets, images = read_subsets(paths.subsets), read_array(paths.processed)
-    except (KeyError, ValueError, csv.Error) as error:
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise PipelineError(f"{_name(paths, paths.subsets)} is damaged ({error}); run `make reproduce`.") from error
     test = subsets.rows("test")
     if [subsets.names[row] for row in test] != list(image_names) or len(images) != len(subsets.names):
@@ -142,13 +143,17 @@ def _read_pixels(paths: Paths, results: "Results", image_names: Sequence[str]) -
 def _read_pipeline_values(paths: Paths, pipeline: LockedPipeline, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Read the graph of the stages, and where each result comes from."""
     from fusionseq.page.graph import draw_graph, find_needs, group_items
-    from fusionseq.page.origins import find_changed, find_code, find_origins, list_entries
+    from fusionseq.page.origins import find_changed, find_code, find_origins, find_outdated, list_entries
 
     root, lock = pipeline.root, _load_yaml(paths.lock)
     own = [stage for stage in pipeline.stages if ":" not in stage.name]
     names = [stage.name for stage in own]
     if (changed := find_changed(lock, names, parameters)) is not None:
         raise PipelineError(f"the results are of another value of {changed} in params.yaml; run `make reproduce`.")
+    entries = [entry for entry in list_entries(lock) if entry.name in names]
+    outdated = find_outdated(entries, ("evaluate", "figures"), lambda digest: _read_members(pipeline.cache, digest))
+    if outdated is not None:
+        raise PipelineError(f"{outdated[0]} ran before {outdated[1]} was last made; run `make reproduce`.")
     stages = group_items([
         (
             stage.name,
@@ -158,7 +163,6 @@ def _read_pipeline_values(paths: Paths, pipeline: LockedPipeline, parameters: Ma
         for stage in own
     ])  # fmt: skip
     needs = find_needs(stages)
-    entries = [entry for entry in list_entries(lock) if entry.name in names]
     described = _load_yaml(root / "dvc.yaml")["stages"]
     shown = [pipeline.name(output.path) for stage in own for output in stage.outputs if not output.is_cached]
     return {
@@ -173,17 +177,25 @@ def _read_pipeline_values(paths: Paths, pipeline: LockedPipeline, parameters: Ma
     }
 
 
+def _read_members(cache: Path, digest: str) -> dict[str, str] | None:
+    """Read from DVC's cache which files a folder had, by their digests; None in a clone that has the results alone."""
+    try:
+        content = (cache / digest[:2] / digest[2:]).read_bytes()
+    except OSError:
+        return None
+    is_intact = f"{hashlib.md5(content, usedforsecurity=False).hexdigest()}.dir" == digest
+    return {file["relpath"]: file["md5"] for file in json.loads(content)} if is_intact else None
+
+
 def _find_commit(paths: Paths) -> str | None:
     """Find the commit that dvc.lock is in; None where it is not in Git as it stands."""
     name = _name(paths, paths.lock)
     try:
-        changed, commit = (
-            subprocess.run(["git", *command, "--", name], cwd=paths.root, capture_output=True, text=True, check=True)
-            for command in (["status", "--porcelain"], ["log", "-1", "--format=%H"])
-        )
-    except (OSError, subprocess.CalledProcessError):
+        changed = run_git(paths.root, "status", "--porcelain", "--", name)
+        commit = run_git(paths.root, "log", "-1", "--format=%H", "--no-show-signature", "--", name)
+    except PipelineError:
         return None
-    return None if changed.stdout.strip() else commit.stdout.strip() or None
+    return None if changed.strip() else commit.decode().strip() or None
 
 
 def _load_yaml(path: Path) -> Mapping[str, Any]:

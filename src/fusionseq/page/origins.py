@@ -1,16 +1,19 @@
 """Where each number of the page comes from: the stages of dvc.lock, with the digests of what they read and made."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True)
 class LockedFile:
-    """A file or folder, and the MD5 that DVC has of it; that of a folder ends in ".dir"."""
+    """A file or folder, and the MD5 that DVC has of it; that of a folder ends in ".dir", and has a number of files."""
 
     path: str
     md5: str
+    num_files: int | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def list_entries(lock: Mapping[str, Any]) -> list[LockEntry]:
 
 
 def _list_files(files: Sequence[Mapping[str, Any]]) -> tuple[LockedFile, ...]:
-    return tuple(LockedFile(str(file["path"]), str(file.get("md5", ""))) for file in files)
+    return tuple(LockedFile(str(file["path"]), str(file.get("md5", "")), file.get("nfiles")) for file in files)
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,53 @@ def find_origins(entries: Sequence[LockEntry], paths: Sequence[str]) -> dict[str
 def find_code(entries: Sequence[LockEntry], path: str) -> str | None:
     """Find the digest of all code, in the stage that depends on the whole of it; None where it never ran."""
     return next((file.md5 for entry in entries for file in entry.inputs if file.path == path), None)
+
+
+def find_outdated(
+    entries: Sequence[LockEntry], stages: Sequence[str], read_members: Callable[[str], Mapping[str, str] | None]
+) -> tuple[str, str] | None:
+    """Find the first stage that ran before something that it reads was last made; None where there is none.
+
+    Parameters
+    ----------
+    entries
+        The stages of dvc.lock.
+    stages
+        Names of those to look at.
+    read_members
+        Gives the digests of a folder's files by their paths in it, from the digest of the folder; None where they are
+        not known.
+
+    Returns
+    -------
+    tuple[str, str] | None
+        The stage, and what it read.
+    """
+    made = {file.path: file.md5 for entry in entries for file in entry.outputs}
+    for entry in entries:
+        for file in entry.inputs if entry.name in stages else ():
+            last = made[file.path] if file.path in made else _join_folders(file, made, read_members)
+            if last not in {file.md5, None}:
+                return entry.name, file.path
+    return None
+
+
+def _join_folders(
+    folder: LockedFile, made: Mapping[str, str], read_members: Callable[[str], Mapping[str, str] | None]
+) -> str | None:
+    """Digest a folder as DVC does, from the folders that were made within it; None where that cannot be told."""
+    files: dict[str, str] = {}
+    for path, md5 in made.items():
+        if path.startswith(f"{folder.path}/"):
+            members = read_members(md5)
+            if members is None:
+                return None
+            files |= {f"{path.removeprefix(f'{folder.path}/')}/{name}": one for name, one in members.items()}
+    # It may hold what no stage makes, or has made for other seeds.
+    if len(files) != folder.num_files:
+        return None
+    listing = [{"md5": md5, "relpath": name} for name, md5 in sorted(files.items())]
+    return f"{hashlib.md5(json.dumps(listing).encode(), usedforsecurity=False).hexdigest()}.dir"
 
 
 def find_changed(lock: Mapping[str, Any], stages: Sequence[str], parameters: Mapping[str, Any]) -> str | None:
