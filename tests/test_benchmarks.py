@@ -45,11 +45,11 @@ def test_committed_table_is_that_of_the_results(record: str) -> None:
 @pytest.mark.parametrize("record", RESULTS)
 def test_table_replaces_the_one_before_and_nothing_else(record: str) -> None:
     begin, end = mark_table(record)
-    text = f"above\n{begin}\nold\n{end}\nbelow\n"
+    text = f"above\n{begin}\nan outdated table\n{end}\nbelow\n"
     replaced = replace_table(text, record, RESULTS[record])
     assert replaced.startswith(f"above\n{begin}\n| what |")
     assert replaced.endswith(f"{end}\nbelow\n")
-    assert "old" not in replaced
+    assert "outdated" not in replaced
     assert replace_table(replaced, record, RESULTS[record]) == replaced
 
 
