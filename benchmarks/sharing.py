@@ -62,7 +62,9 @@ OpenWays = Callable[[Path], AbstractContextManager[Iterable[Way]]]
 
 
 def check_programs() -> None:
-    """End this program, with what to do, where one that it needs is missing."""
+    """End this program, with what to do, where one that it needs is missing, or the right to a network of its own."""
+    if os.geteuid():
+        raise SystemExit("error: sharing is measured through a network of its own, which takes root; run it as root.")
     missing = [name for name in PROGRAMS if find_program(name) is None]
     if missing:
         raise SystemExit(f"error: {', '.join(missing)} missing; `make servers` installs it.")

@@ -116,7 +116,7 @@ def list_differing(model: keras.Model, listing: keras.Model) -> list[str]:
 
 
 # Kernels are chosen by size; fusion holds what sequential trains.
-@pytest.mark.parametrize(("architecture", "image_size"), [("fusion", 48), ("sequential", 224)])
+@pytest.mark.parametrize(("architecture", "image_size"), [("fusion", 48), ("fusion", 224), ("sequential", 96)])
 def test_training_from_the_cut_is_training_end_to_end(
     architecture: str, image_size: int, pretrained: dict[str, keras.Model]
 ) -> None:
