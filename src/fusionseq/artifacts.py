@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
-from numpy.lib.format import open_memmap
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 from safetensors.numpy import load as load_tensors
 
 from fusionseq.errors import PipelineError
@@ -54,10 +53,11 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise _describe_missing(path, error) from error
+        raise describe_missing(path, error) from error
 
 
-def _describe_missing(path: Path, error: OSError) -> PipelineError:
+def describe_missing(path: Path, error: OSError) -> PipelineError:
+    """Tell that a file that a stage makes cannot be read."""
     reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror or error}"
     return PipelineError(f"{path} {reason}. Run `dvc repro` to make it.")
 
@@ -73,7 +73,7 @@ def iterate_table(path: Path) -> Iterator[dict[str, str]]:
         with path.open(encoding="utf-8", newline="") as file:
             yield from csv.DictReader(file)
     except OSError as error:
-        raise _describe_missing(path, error) from error
+        raise describe_missing(path, error) from error
 
 
 class _LineFeeds:
@@ -99,19 +99,10 @@ def read_array(path: Path) -> NDArray[Any]:
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
-        raise _describe_missing(path, error) from error
+        raise describe_missing(path, error) from error
     except (ValueError, EOFError) as error:
         raise PipelineError(f"{path} is damaged: {error}. Remove it and run `dvc repro`.") from error
     return array
-
-
-@contextmanager
-def writing_array(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> Iterator[NDArray[Any]]:
-    """Give an array to fill, backed by a .npy file, so that it need not fit in memory."""
-    with replacing(path) as temporary:
-        array = open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
-        yield array
-        array.flush()
 
 
 def read_tensors(path: Path, sha256: str) -> dict[str, NDArray[Any]]:

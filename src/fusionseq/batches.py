@@ -7,7 +7,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-Inputs = NDArray[Any] | tuple[NDArray[Any], ...]
+from fusionseq.shard_files import Rows
+
+Inputs = Rows | tuple[Rows, ...]
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]

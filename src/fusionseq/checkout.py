@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from fusionseq.artifacts import read_array, read_bytes, read_json, read_subsets, read_table
+from fusionseq.artifacts import read_bytes, read_json, read_subsets, read_table
 from fusionseq.commits import list_changes, read_commit
 from fusionseq.console import logger
 from fusionseq.errors import PipelineError
@@ -22,6 +22,7 @@ from fusionseq.page.origins import find_changed
 from fusionseq.params import Params, read_params
 from fusionseq.paths import Paths
 from fusionseq.provenance import compute_digest
+from fusionseq.shard_files import ShardedArray
 
 if TYPE_CHECKING:
     from fusionseq.model_files import ModelCard
@@ -55,13 +56,13 @@ def read_test_images(paths: Paths, card: "ModelCard", batch_size: int) -> Iterat
         There are none.
     """
     mend = "name images after --images, which the export is then held against."
-    if not (paths.subsets.is_file() and paths.processed.is_file()):
+    if not (paths.subsets.is_file() and paths.processed.is_dir()):
         raise PipelineError(f"data/splits and data/processed are not here; {mend}")
     try:
         subsets = read_subsets(paths.subsets)
     except (LookupError, TypeError, ValueError, csv.Error) as error:
         raise PipelineError(f"data/splits is damaged; {mend}") from error
-    pixels, rows = read_array(paths.processed), subsets.rows("test")
+    pixels, rows = ShardedArray(paths.processed), subsets.rows("test")
     shape = (len(subsets.names), card.image_size, card.image_size, 3)
     if subsets.class_names != card.class_names or pixels.shape != shape or pixels.dtype != np.uint8 or not len(rows):
         raise PipelineError(f"the images in data/ are not of the model's size and classes; {mend}")

@@ -2,20 +2,18 @@
 
 import math
 import shutil
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
-from fusionseq.artifacts import read_array, read_json, write_json, writing_array
+from fusionseq.artifacts import read_json, write_json
 from fusionseq.console import logger
 from fusionseq.errors import PipelineError
 from fusionseq.features import Inputs
-from fusionseq.forward import narrow
+from fusionseq.shard_files import ShardedArray
 
 # The workspace and DVC's cache hold a copy each, unless the file system shares them.
 _COPIES = 2
@@ -64,47 +62,6 @@ def choose_mode(mode: Literal["auto", "cached", "streaming"], augmented: bool, s
     return chosen
 
 
-def write_features(
-    folder: Path,
-    mode: str,
-    frozen: keras.Model,
-    num_images: int,
-    features: Iterable[Mapping[str, NDArray[Any]]],
-    dtype: str,
-) -> None:
-    """Write the features of one image after the other, so that they need not fit in memory.
-
-    Parameters
-    ----------
-    folder
-        Of all features.
-    mode
-        "cached"; with "streaming" nothing is written.
-    frozen
-        Whose outputs the features are; their names, such as "vgg16/cut", are those of the files.
-    num_images
-        How many images there are.
-    features
-        Those of one image after the other; not asked for where nothing is stored.
-    dtype
-        "float32" or "float16".
-
-    Raises
-    ------
-    PipelineError
-        A feature is too large for float16.
-    """
-    if mode == "cached":
-        with ExitStack() as stack:
-            arrays = {}
-            for name, output in frozen.output.items():
-                shape = (num_images, *output.shape[1:])
-                arrays[name] = stack.enter_context(writing_array(folder / f"{name}.npy", shape, dtype))
-            for row, of_image in enumerate(features):
-                for name, values in of_image.items():
-                    arrays[name][row] = narrow(values, dtype)
-
-
 def write_modes(folder: Path, mode: str, names: Iterable[str]) -> None:
     """Write for each backbone and model whether features are stored, so that each has a folder to depend on."""
     for name in names:
@@ -113,7 +70,7 @@ def write_modes(folder: Path, mode: str, names: Iterable[str]) -> None:
 
 def read_inputs(folder: Path, images: Path, names: Iterable[str]) -> Inputs:
     """Map what training starts from into memory: features by their names, or the images where none are stored."""
-    files = {name: folder / f"{name}.npy" for name in names}
-    if any(read_json(file.with_name("mode.json"))["mode"] == "streaming" for file in files.values()):
-        return read_array(images)
-    return {name: read_array(file) for name, file in files.items()}
+    folders = {name: folder / name for name in names}
+    if any(read_json(path.with_name("mode.json"))["mode"] == "streaming" for path in folders.values()):
+        return ShardedArray(images)
+    return {name: ShardedArray(path) for name, path in folders.items()}

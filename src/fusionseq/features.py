@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from fusionseq.forward import BATCH_SIZE, compute_batch
 from fusionseq.models.cutting import Phase
+from fusionseq.shard_files import Rows
 
 # What training and prediction start from: what was stored of the images, by the names of `fusionseq.models.cutting`,
 # or else the images themselves, uint8 of shape (num_images, image_size, image_size, 3).
-Inputs = Mapping[str, NDArray[Any]] | NDArray[np.uint8]
+Inputs = Mapping[str, Rows] | Rows
 
 
 def extract_features(frozen: keras.Model, images: NDArray[np.uint8]) -> Iterator[dict[str, NDArray[Any]]]:
@@ -36,7 +37,7 @@ def extract_features(frozen: keras.Model, images: NDArray[np.uint8]) -> Iterator
             yield {kind: values[row] for kind, values in batch.items()}
 
 
-def select_inputs(model: keras.Model, phase: Phase, inputs: Inputs) -> tuple[keras.Model, tuple[NDArray[Any], ...]]:
+def select_inputs(model: keras.Model, phase: Phase, inputs: Inputs) -> tuple[keras.Model, tuple[Rows, ...]]:
     """Give the part of a model that computes in a phase of its training, and what enters it."""
     if isinstance(inputs, Mapping):
         return phase.part, tuple(inputs[name] for name in phase.stored)

@@ -13,8 +13,10 @@ Result = TypeVar("Result")
 _IN_FLIGHT_PER_CORE = 2
 
 
-def map_on_cores(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Call a function on each item in threads, as many as there are cores, and yield the results in order.
+def map_on_cores(
+    function: Callable[[Item], Result], items: Iterable[Item], cores: int | None = None
+) -> Iterator[Result]:
+    """Call a function on each item in threads, one for each core, and yield the results in order.
 
     Made for Pillow and NumPy, which let other threads run while they work.
 
@@ -24,13 +26,15 @@ def map_on_cores(function: Callable[[Item], Result], items: Iterable[Item]) -> I
         What it raises for an item is raised here, once the results before have been handed on.
     items
         Read only a few ahead.
+    cores
+        How many; None for all that there are.
 
     Yields
     ------
     Result
         What the function returns for one item after the other.
     """
-    cores = len(os.sched_getaffinity(0))
+    cores = cores or len(os.sched_getaffinity(0))
     in_flight: deque[Future[Result]] = deque()
     # Leaving the block, for whatever reason, waits for its threads.
     with ThreadPoolExecutor(cores) as pool:

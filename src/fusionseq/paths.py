@@ -103,8 +103,8 @@ class Paths:
 
     @property
     def processed(self) -> Path:
-        """Decoded and resized images."""
-        return self.root / "data" / "processed" / "images.npy"
+        """Decoded and resized images, in shards."""
+        return self.root / "data" / "processed" / "images"
 
     @property
     def skipped(self) -> Path:

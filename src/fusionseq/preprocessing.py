@@ -32,9 +32,9 @@ class Preprocessed:
 
 
 def preprocess_images(
-    contents: Iterable[bytes], names: Iterable[str], image_size: int
+    contents: Iterable[bytes], names: Iterable[str], image_size: int, cores: int | None = None
 ) -> Iterator[Preprocessed | BadImageError]:
-    """Decode and resize images on all processor cores, in order, and compute their perceptual hashes.
+    """Decode and resize images on several processor cores, in order, and compute their perceptual hashes.
 
     Parameters
     ----------
@@ -44,6 +44,8 @@ def preprocess_images(
         What to call each image in a message, one for each of `contents`.
     image_size
         Height and width of the results in pixels.
+    cores
+        How many; None for all.
 
     Yields
     ------
@@ -58,7 +60,7 @@ def preprocess_images(
         except BadImageError as error:
             return error
 
-    return map_on_cores(preprocess, zip(contents, names, strict=True))
+    return map_on_cores(preprocess, zip(contents, names, strict=True), cores)
 
 
 def resize_images(

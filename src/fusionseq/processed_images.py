@@ -1,4 +1,4 @@
-"""Decoded images on disk: one array, and a table of what is in it."""
+"""Decoded images on disk: one array in shards, and a table of what is in it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusionseq.artifacts import iterate_table, read_json, write_json, write_table
+from fusionseq.shard_files import move_shards
 
 _COLUMNS = ("image", "label", "subset", "sha256", "perceptual_hash")
 
@@ -20,7 +21,7 @@ class ProcessedImages:
     Attributes
     ----------
     class_names, names, labels, subsets, digests
-        As in `fusionseq.raw_images.RawImages`, of the images that could be decoded.
+        As in `fusionseq.raw_images.RawImage`, of the images that could be decoded.
     perceptual_hashes
         16 hexadecimal digits each.
     """
@@ -43,19 +44,19 @@ class ProcessedImages:
 
 def write_processed_images(
     folder: Path,
-    pixels: Path,
+    shards: Iterable[Path],
     class_names: Sequence[str],
     rows: Iterable[Sequence[object]],
     skipped: Iterable[Sequence[str]],
 ) -> None:
-    """Put an array that is finished into its place, and write the tables that go with it.
+    """Put arrays that are finished into their place, and write the tables that go with them.
 
     Parameters
     ----------
     folder
         Where to put everything.
-    pixels
-        .npy file of the images, which is moved.
+    shards
+        .npy files of the images, which are moved.
     class_names
         Names of the classes.
     rows
@@ -66,4 +67,4 @@ def write_processed_images(
     write_table(folder / "images.csv", _COLUMNS, rows)
     write_table(folder / "skipped.csv", ("image", "reason"), skipped)
     write_json(folder / "classes.json", class_names)
-    pixels.replace(folder / "images.npy")
+    move_shards(shards, folder / "images")

@@ -1,78 +1,89 @@
 """The fetched dataset on disk: one file with all encoded images, one table that says where each begins."""
 
+import csv
 import hashlib
-from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Literal, Self
+from typing import BinaryIO, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fusionseq.artifacts import iterate_table, read_json, replacing, write_json, write_table
+from fusionseq.artifacts import describe_missing, replacing, write_json, write_table
 from fusionseq.datasets import Dataset, EncodedImage
 from fusionseq.errors import BadImageError, PipelineError
+from fusionseq.shards import SHARD_SIZE, Shard, name_shard
 
 
 @dataclass(frozen=True)
-class RawImages:
-    """The fetched dataset.
+class RawImage:
+    """One fetched image.
 
     Attributes
     ----------
-    class_names
-        Names of the classes.
-    names
-        Names of the images, unique.
-    labels
-        int64 of shape (num_images,).
-    subsets
+    name
+        Unique in the dataset.
+    label
+        Number of the class.
+    subset
         "train", "validation" or "test" where the dataset came split, else "".
-    digests
-        SHA-256 of each encoded image, in hexadecimal.
+    digest
+        SHA-256 of the encoded image, in hexadecimal.
+    content
+        The encoded image.
     """
 
-    class_names: tuple[str, ...]
-    names: tuple[str, ...]
-    labels: NDArray[np.int64]
-    subsets: tuple[str, ...]
-    digests: tuple[str, ...]
-    _offsets: NDArray[np.int64]
-    _sizes: NDArray[np.int64]
-    _path: Path
+    name: str
+    label: int
+    subset: str
+    digest: str
+    content: bytes
 
-    @classmethod
-    def read(cls, folder: Path) -> Self:
-        """Read the table; the images themselves are read when they are asked for."""
-        names, subsets, digests = [], [], []
-        numbers = array("q")
-        for row in iterate_table(folder / "images.csv"):
-            names.append(row["image"])
-            subsets.append(row["subset"])
-            digests.append(row["sha256"])
-            numbers.extend((int(row["label"]), int(row["offset"]), int(row["size"])))
-        labels, offsets, sizes = np.array(numbers, dtype=np.int64).reshape(-1, 3).T
-        return cls(
-            class_names=tuple(read_json(folder / "classes.json")),
-            names=tuple(names),
-            labels=labels,
-            subsets=tuple(subsets),
-            digests=tuple(digests),
-            _offsets=offsets,
-            _sizes=sizes,
-            _path=folder / "images.bin",
-        )
 
-    def __len__(self) -> int:
-        return len(self.names)
+def list_raw_shards(folder: Path) -> list[Shard]:
+    """List the shards of the fetched dataset, and where each begins in its table."""
+    table = _Table(folder)
+    shards: list[Shard] = []
+    position = table.position
+    while num_images := sum(1 for _ in islice(table.rows, SHARD_SIZE)):
+        shards.append(Shard(name_shard(len(shards)), num_images, position))
+        position = table.position
+    return shards
 
-    def contents(self, start: int = 0) -> Iterator[bytes]:
-        """Yield the encoded images in order, from one of them on."""
-        with self._path.open("rb") as file:
-            for offset, size in zip(self._offsets[start:], self._sizes[start:], strict=True):
-                file.seek(offset)
-                yield file.read(size)
+
+def read_raw_images(folder: Path, shard: Shard | None = None) -> Iterator[RawImage]:
+    """Read the images of one shard, or all, one after the other."""
+    table = _Table(folder, shard.position if shard else 0)
+    rows = islice(table.rows, shard.num_images) if shard else table.rows
+    with _opening(folder / "images.bin") as file:
+        for name, label, subset, offset, size, digest in rows:
+            file.seek(int(offset))
+            yield RawImage(name, int(label), subset, digest, file.read(int(size)))
+
+
+class _Table:
+    """The table, read row by row from some byte on; `position` is where the next row begins."""
+
+    def __init__(self, folder: Path, position: int = 0) -> None:
+        self._path = folder / "images.csv"
+        self.position = 0
+        self.rows = csv.reader(self._read_lines(position))
+        if not position:
+            next(self.rows)
+
+    def _read_lines(self, position: int) -> Iterator[str]:
+        with _opening(self._path) as file:
+            file.seek(position)
+            self.position = position
+            for line in file:
+                self.position += len(line)
+                yield line.decode("utf-8")
+
+
+def _opening(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise describe_missing(path, error) from error
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from fusionseq.artifacts import read_array, read_bytes, read_subsets, read_table, write_text
+from fusionseq.artifacts import read_bytes, read_subsets, read_table, write_text
 from fusionseq.catalog import BACKBONES
 from fusionseq.commits import run_git
 from fusionseq.console import logger, run_checked
@@ -24,6 +24,7 @@ from fusionseq.locked_outputs import Where, find_damage
 from fusionseq.locked_stages import LockedPipeline, read_pipeline
 from fusionseq.params import read_params
 from fusionseq.paths import Paths
+from fusionseq.shard_files import ShardedArray
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,7 +129,7 @@ def _read_pixels(paths: Paths, results: "Results", image_names: Sequence[str]) -
     if not paths.subsets.exists() or not paths.processed.exists():
         return None
     try:
-        subsets, images = read_subsets(paths.subsets), read_array(paths.processed)
+        subsets, images = read_subsets(paths.subsets), ShardedArray(paths.processed)
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise PipelineError(f"{_name(paths, paths.subsets)} is damaged ({error}); run `make reproduce`.") from error
     test = subsets.rows("test")

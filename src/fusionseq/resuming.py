@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 import keras
@@ -18,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 from fusionseq.artifacts import Subsets, replacing, write_json
 from fusionseq.features import Inputs
 from fusionseq.sections import RuntimeParams
+from fusionseq.shard_files import ShardedArray
 from fusionseq.training import Epoch, Weights
 from fusionseq.training_sections import TrainingParams
 
@@ -51,12 +53,15 @@ class SavedProgress:
         seed: int,
         interval: float = _INTERVAL,
     ) -> None:
-        settings = [model.name, dict(first_trained_layers), training.model_dump(), runtime.model_dump(), seed]
+        # Who decoded the images and computed the features is not among it.
+        conditions = runtime.model_dump(exclude={"engine", "ray_address"})
+        settings = [model.name, dict(first_trained_layers), training.model_dump(), conditions, seed]
         settings += [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
         settings += subsets.subset.tolist()
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         arrays = inputs.values() if isinstance(inputs, Mapping) else [inputs]
-        for array in (subsets.labels, *model.get_weights(), *arrays):
+        shards = (array.shards() if isinstance(array, ShardedArray) else [array] for array in arrays)
+        for array in chain([subsets.labels], model.get_weights(), *shards):
             digest.update(np.ascontiguousarray(array).data)
         self._folder = folder / digest.hexdigest()[:16]
         self._interval = interval

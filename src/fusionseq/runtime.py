@@ -55,6 +55,11 @@ def configure_runtime(threads: int, precision: str, deterministic: bool) -> None
         tf.config.experimental.enable_op_determinism()
 
 
+def hide_gpus() -> None:
+    """Leave the GPUs of this machine to other processes, and their memory. Call it before any computation."""
+    tf.config.set_visible_devices([], "GPU")
+
+
 @contextmanager
 def using_devices(devices: Literal["one", "all"]) -> Iterator[int]:
     """Have the models that are built in this block train on one device, or on all of this machine's.

@@ -187,10 +187,21 @@ class StatisticsParams(Section):
 
 
 class RuntimeParams(Section):
-    """What the computation runs under."""
+    """What the computation runs under.
+
+    Attributes
+    ----------
+    engine
+        What decodes images and passes them through the frozen layers: this process, or the machines of a Ray cluster.
+        The bytes are the same.
+    ray_address
+        Of the head of that cluster; None starts one on this machine, for as long as it is needed.
+    """
 
     threads: Count
     jit_compile: Annotated[bool, Field(strict=True)]
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
     deterministic: Annotated[bool, Field(strict=True)]
     devices: Literal["one", "all"]
+    engine: Literal["local", "ray"]
+    ray_address: Annotated[str, Field(pattern=r"^[^\s:/@]+:[0-9]{1,5}$")] | None

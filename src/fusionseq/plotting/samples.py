@@ -18,6 +18,7 @@ from fusionseq.plotting.style import (
     measure_width,
     set_class_ticks,
 )
+from fusionseq.shard_files import Rows
 
 # More classes than this are too many for a page; then some, evenly spaced, stand for all.
 MAX_CLASSES = 100
@@ -60,7 +61,7 @@ def plot_class_distribution(counts: Mapping[str, NDArray[np.int64]], class_names
         return figure
 
 
-def plot_samples(images: NDArray[np.uint8], labels: NDArray[np.int64], class_names: Sequence[str]) -> Figure:
+def plot_samples(images: Rows, labels: NDArray[np.int64], class_names: Sequence[str]) -> Figure:
     """Draw a sheet with a row of images for each class, taken from all over the class.
 
     Parameters
@@ -106,7 +107,7 @@ def shrink_image(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS))
 
 
-def _make_strip(images: NDArray[np.uint8], members: NDArray[np.int64], num_samples: int) -> NDArray[np.uint8]:
+def _make_strip(images: Rows, members: NDArray[np.int64], num_samples: int) -> NDArray[np.uint8]:
     """Put images of one class side by side with white gaps; what a small class lacks stays white."""
     chosen = members[np.unique(np.linspace(0, len(members) - 1, min(num_samples, len(members))).round().astype(int))]
     size = min(images.shape[1], _MAX_PIXELS)

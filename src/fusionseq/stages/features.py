@@ -3,37 +3,37 @@
 Source: the source paper, Section 8.
 """
 
-from fusionseq.artifacts import read_array
-from fusionseq.catalog import BACKBONES
 from fusionseq.console import logger, run_stage, track
-from fusionseq.feature_files import choose_mode, estimate_size, write_features, write_modes
-from fusionseq.features import extract_features
-from fusionseq.model_catalog import find_stems
-from fusionseq.models.backbones import build_pooled
-from fusionseq.models.cutting import get_frozen
+from fusionseq.engines import run_work
+from fusionseq.extract_shards import ExtractShards
+from fusionseq.feature_files import choose_mode, estimate_size, write_modes
 from fusionseq.params import Params
 from fusionseq.paths import Paths
-from fusionseq.runtime import configure_runtime
-from fusionseq.weight_files import read_backbones
 
 
 def features(params: Params, paths: Paths) -> None:
     """Pass every image through the frozen layers of each backbone, once."""
-    runtime, dtype = params.runtime, params.features.dtype
-    configure_runtime(runtime.threads, runtime.precision, runtime.deterministic)
-    images = read_array(paths.processed)
-    frozen = {}
-    for name in params.backbones:
-        model = build_pooled(name, params.image_size)
-        read_backbones(paths.backbones, model)
-        frozen[name] = get_frozen(model, params.first_trained_layer[name], name, find_stems(name, params.controls))
-    size = estimate_size(frozen.values(), len(images), dtype)
+    work = ExtractShards(
+        images=paths.processed,
+        weights=paths.backbones,
+        scratch=paths.scratch,
+        backbones=tuple(params.backbones),
+        controls=tuple(params.controls),
+        first_trained_layer=params.first_trained_layer,
+        image_size=params.image_size,
+        dtype=params.features.dtype,
+        runtime=params.runtime,
+    )
+    shards = work.list_shards()
+    num_images = sum(shard.num_images for shard in shards)
+    size = estimate_size(work.frozen, num_images, params.features.dtype)
     mode = choose_mode(params.features.mode, params.training.augmentation.is_on, size, paths.features)
-    for name, layers in frozen.items():
-        progress = track(extract_features(layers, images), f"features of {BACKBONES[name].title}", len(images))
-        write_features(paths.features, mode, layers, len(images), progress, dtype)
+    if mode == "cached":
+        for _ in track(run_work(work, shards, params.runtime), "features", num_images):
+            pass
+        work.finish(paths.features)
     write_modes(paths.features, mode, [*params.backbones, *params.controls])
-    logger.info("features: %s, %d images", mode, len(images))
+    logger.info("features: %s, %d images", mode, num_images)
 
 
 if __name__ == "__main__":

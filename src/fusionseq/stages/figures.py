@@ -5,7 +5,7 @@ Source: the source paper, Section 9.
 
 import numpy as np
 
-from fusionseq.artifacts import read_array, read_json, read_subsets, read_table
+from fusionseq.artifacts import read_json, read_subsets, read_table
 from fusionseq.console import logger, run_stage
 from fusionseq.model_catalog import PAPER_MODELS
 from fusionseq.params import Params
@@ -19,13 +19,14 @@ from fusionseq.plotting.forest import plot_differences
 from fusionseq.plotting.reliability import plot_reliability
 from fusionseq.plotting.samples import plot_class_distribution, plot_samples
 from fusionseq.plotting.saving import write_figure
+from fusionseq.shard_files import ShardedArray
 from fusionseq.splitting import count_classes
 
 
 def figures(params: Params, paths: Paths) -> None:  # noqa: ARG001, every stage takes the same two
     """Draw the figures of the paper and of the README."""
     subsets = read_subsets(paths.subsets)
-    classes, images = subsets.class_names, read_array(paths.processed)
+    classes, images = subsets.class_names, ShardedArray(paths.processed)
     counts = count_classes(subsets.labels, subsets.subset, len(classes))
     statistics = read_json(paths.statistics)
     models, errors = statistics["models"], statistics["errors"]
