@@ -22,7 +22,7 @@ RESOLVE := uv pip compile pyproject.toml --extra dev --universal --python-versio
 # Real ones: OpenSSH, OpenStack Swift behind nginx for S3, Chromium.
 TEST_PACKAGES := chromium openssh-client openssh-server nginx-light memcached swift-proxy swift-account swift-container swift-object python3-swiftclient rsync wget iproute2
 
-.PHONY: help reproduce profile test verify report share pull release doctor bench lint lock latex servers
+.PHONY: help reproduce profile test verify report share pull release doctor bench lint lock latex ray servers
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ lint: $(VENV)/installed ## Check style and types
 	ruff format --check .
 	mypy
 
+ray: $(VENV)/installed ## Add Ray, which runtime.engine: ray computes with (GPU=1)
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes --compile-bytecode --requirement requirements-ray.txt
+
 servers: ## Install the servers and the browser without which some tests are skipped (as root)
 	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "error: run it as root on Debian, or install: $(TEST_PACKAGES)" >&2; exit 1; }
 	@# No service of the machine starts: the tests start their own.
@@ -77,6 +80,9 @@ lock: $(VENV)/installed ## Lock the environments anew after an edit of pyproject
 	@# A version that stands in the output file is kept as long as it fits, so the two agree.
 	cp requirements.txt requirements-gpu.txt
 	$(RESOLVE) --extra gpu --output-file requirements-gpu.txt
+	@# Beside either of them.
+	cp requirements.txt requirements-ray.txt
+	$(subst --extra dev,--extra ray,$(RESOLVE)) --output-file requirements-ray.txt
 
 $(VENV)/installed: requirements$(VARIANT).txt requirements-uv.txt
 	@python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \

@@ -1,4 +1,4 @@
-"""The two locked environments differ in TensorFlow's build alone, and hold what pyproject.toml asks for."""
+"""The two locked environments differ in TensorFlow's build alone, Ray fits either, and all hold what is asked for."""
 
 import re
 import tomllib
@@ -27,6 +27,7 @@ def read_lock(name: str) -> Lock:
 
 
 CPU, GPU = read_lock("requirements.txt"), read_lock("requirements-gpu.txt")
+RAY = read_lock("requirements-ray.txt")
 
 
 def test_gpu_adds_nvidia_and_exchanges_tensorflow() -> None:
@@ -42,10 +43,20 @@ def test_all_other_packages_are_the_same() -> None:
     assert {name: GPU[name] for name in shared} == {name: CPU[name] for name in shared}
 
 
-@pytest.mark.parametrize(("lock", "extra"), [(CPU, "cpu"), (GPU, "gpu")], ids=["cpu", "gpu"])
-def test_lock_is_that_of_the_project(lock: Lock, extra: str) -> None:
+def test_ray_changes_nothing_of_what_it_is_added_to() -> None:
+    shared = RAY.keys() & CPU.keys()
+    assert {name: RAY[name] for name in shared} == {name: CPU[name] for name in shared}
+    assert "ray" in RAY.keys() - CPU.keys()
+    # Either build of it may be there.
+    assert not [name for name in RAY if name.startswith("tensorflow")]
+
+
+@pytest.mark.parametrize(
+    ("lock", "extras"), [(CPU, ["cpu", "dev"]), (GPU, ["gpu", "dev"]), (RAY, ["ray"])], ids=["cpu", "gpu", "ray"]
+)
+def test_lock_is_that_of_the_project(lock: Lock, extras: list[str]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     optional = project["optional-dependencies"]
-    for line in (*project["dependencies"], *optional[extra], *optional["dev"]):
+    for line in (*project["dependencies"], *(line for extra in extras for line in optional[extra])):
         asked = Requirement(line)
         assert asked.specifier.contains(lock[asked.name][0]), f"{line}: run `make lock`"

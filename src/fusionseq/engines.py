@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from fusionseq.errors import PipelineError
-from fusionseq.sections import RuntimeParams
 from fusionseq.shards import Shard
 
 
@@ -54,8 +53,19 @@ class Work(Protocol):
         ...
 
 
-def run_work(work: Work, shards: Sequence[Shard], runtime: RuntimeParams) -> Iterator[None]:
+def run_work(
+    work: Work, shards: Sequence[Shard], engine: Literal["local", "ray"], ray_address: str | None
+) -> Iterator[None]:
     """Compute those shards that are not done yet, in order.
+
+    Parameters
+    ----------
+    work
+        What is to be done.
+    shards
+        All of them.
+    engine, ray_address
+        As in `fusionseq.sections.RuntimeParams`.
 
     Yields
     ------
@@ -73,7 +83,7 @@ def run_work(work: Work, shards: Sequence[Shard], runtime: RuntimeParams) -> Ite
             yield from _count(shard)
         else:
             missing.append(shard)
-    if runtime.engine == "ray" and missing:
+    if engine == "ray" and missing:
         try:
             from fusionseq.ray_engine import run_on_ray
         except ModuleNotFoundError as error:
@@ -81,7 +91,7 @@ def run_work(work: Work, shards: Sequence[Shard], runtime: RuntimeParams) -> Ite
                 f"runtime.engine is ray, but {error.name} is not installed; run `make ray`, or set runtime.engine: "
                 "local in params.yaml."
             ) from error
-        for shard in run_on_ray(work, missing, runtime.ray_address):
+        for shard in run_on_ray(work, missing, ray_address):
             yield from _count(shard)
     elif missing:
         compute = work.open(work.folder, None)

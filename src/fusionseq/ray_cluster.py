@@ -23,8 +23,16 @@ _OBJECT_STORE = 100 * 2**20
 # Seconds until a head counts as gone, or a machine as one that does not answer.
 _HEAD_PATIENCE = 5.0
 _NODE_PATIENCE = 120.0
-# Neither statistics over the network, nor a log of what Ray's own processes think, nor notes for its developers.
-_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+# Neither statistics over the network, nor a log of what Ray's own processes think, nor a cluster that nobody asked for:
+# what still runs when one is left would start another.
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_ENABLE_AUTO_CONNECT": "0",
+    # Tries, and seconds of each: a head that does not answer in Ray's own way would take minutes.
+    "RAY_NUM_REDIS_GET_RETRIES": "1",
+    "RAY_py_gcs_connect_timeout_s": "5",
+}
 # What fusionseq sets for its process, which a worker must have before it imports anything.
 _HANDED_ON = ("NPY_DISABLE_CPU_FEATURES", "TF_ENABLE_ONEDNN_OPTS", "TF_CPP_MIN_LOG_LEVEL")
 
@@ -78,7 +86,7 @@ def connecting(address: str | None, folder: Path, num_cpus: int) -> Iterator[Clu
     PipelineError
         There is no such cluster, or one of its machines sees another folder or would compute other bits.
     """
-    os.environ.update(_QUIET)
+    os.environ.update(_SETTINGS)
     if address is None:
         # Whoever else is on this machine cannot use it.
         os.environ["RAY_AUTH_MODE"] = "token"
@@ -147,6 +155,8 @@ def _explain(reason: str) -> str:
         return f"its versions are not those of this machine; run `make ray` on all. {reason[:200]}"
     if "AuthenticationError" in reason or "InvalidAuthToken" in reason:
         return "its token is another one; RAY_AUTH_MODE=token and RAY_AUTH_TOKEN must be those of the head."
+    if "Failed to connect to GCS" in reason:
+        return "what answers there is no head of Ray; look at runtime.ray_address in params.yaml."
     return reason[:300]
 
 
@@ -169,14 +179,13 @@ def _check_nodes(nodes: Sequence[Mapping[str, Any]], folder: Path) -> None:
     nonce = folder / f"seen-{secrets.token_hex(8)}"
     nonce.touch()
     try:
-        looking = {
-            node["NodeManagerAddress"]: ray.remote(num_cpus=0, max_retries=0)(_describe_node)
-            .options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
-            .remote(nonce)
-            for node in nodes
-        }
-        here = describe_code()
-        for name, reference in looking.items():
+        describe = ray.remote(num_cpus=0, max_retries=0)(_describe_node)
+        here, looking = describe_code(), []
+        for node in nodes:
+            there_alone = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            looking.append(describe.options(scheduling_strategy=there_alone).remote(nonce))
+        for node, reference in zip(nodes, looking, strict=True):
+            name = node["NodeManagerAddress"]
             try:
                 sees, there = ray.get(reference, timeout=_NODE_PATIENCE)
             except ray.exceptions.RayError as error:

@@ -4,7 +4,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ def writing_shard(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> Itera
         with explaining_disk(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             file = temporary.open("wb")
-        with file:
+        try:
 
             def write_header() -> None:
                 described = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (count, *shape)}
@@ -146,6 +146,10 @@ def writing_shard(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> Itera
                 file.close()
                 if count:
                     temporary.replace(path)
+        finally:
+            # What a full disk has refused it refuses again.
+            with suppress(OSError):
+                file.close()
     finally:
         temporary.unlink(missing_ok=True)
 

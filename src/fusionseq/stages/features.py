@@ -29,7 +29,9 @@ def features(params: Params, paths: Paths) -> None:
     size = estimate_size(work.frozen, num_images, params.features.dtype)
     mode = choose_mode(params.features.mode, params.training.augmentation.is_on, size, paths.features)
     if mode == "cached":
-        for _ in track(run_work(work, shards, params.runtime), "features", num_images):
+        for _ in track(
+            run_work(work, shards, params.runtime.engine, params.runtime.ray_address), "features", num_images
+        ):
             pass
         work.finish(paths.features)
     write_modes(paths.features, mode, [*params.backbones, *params.controls])

@@ -16,7 +16,7 @@ def preprocess(params: Params, paths: Paths) -> None:
     shards = work.list_shards()
     num_images, num_done = (sum(shard.num_images for shard in some) for some in (shards, filter(work.is_done, shards)))
     logger.info("preprocess: %d images, %d of them done before", num_images, num_done)
-    for _ in track(run_work(work, shards, params.runtime), "preprocess", num_images):
+    for _ in track(run_work(work, shards, params.runtime.engine, params.runtime.ray_address), "preprocess", num_images):
         pass
     num_skipped = work.finish(paths.processed.parent)
     logger.info("preprocess: %d by %d pixels, %d images left out", params.image_size, params.image_size, num_skipped)
