@@ -6,26 +6,32 @@ import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from benchmarks.clone import cloning
+from benchmarks.cluster import measure_workers
 from benchmarks.features import measure_features
 from benchmarks.float16 import measure_float16
+from benchmarks.flow import measure_flow
 from benchmarks.growth import measure_growth
 from benchmarks.input import measure_input
 from benchmarks.models import measure_models
+from benchmarks.needs import tabulate_needs
+from benchmarks.rates import measure_rates
 from benchmarks.sharing import check_programs, measure_sharing
-from benchmarks.table import replace_table, tabulate
+from benchmarks.table import replace_marked, tabulate
 from benchmarks.training import measure_training
 from benchmarks.waiting import measure_waiting
 from fusionseq.runtime import configure_runtime
 
 THREADS = 2
-PARTS = ("training", "features", "models", "input", "growth", "experiments", "sharing")
+PARTS = ("training", "features", "models", "input", "growth", "experiments", "sharing", "cluster")
+# Those with a record of their own.
+APART = ("sharing", "cluster")
 FOLDER = Path(__file__).parent
 
 
@@ -97,25 +103,58 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few minutes' look at small cases; writes nothing")
     parser.add_argument("--only", nargs="+", default=[], choices=PARTS, help="measure these parts, and keep the others")
     arguments = parser.parse_args()
-    if not arguments.only or "sharing" in arguments.only:
+    wanted = arguments.only or PARTS
+    if "sharing" in wanted:
         check_programs()
+    if "cluster" in wanted:
+        check_ray()
     configure_runtime(THREADS, "float32", deterministic=True)
-    only = [name for name in arguments.only if name != "sharing"]
+    only = [name for name in arguments.only if name not in APART]
     if only or not arguments.only:
         before = json.loads((FOLDER / "results.json").read_text(encoding="utf-8")) if only else {}
         report("results", measure_all(arguments.quick, only, before))
-    if not arguments.only or "sharing" in arguments.only:
-        print("measuring sharing …", flush=True)
-        report("sharing", describe_run(arguments.quick) | {"sharing": measure_sharing(arguments.quick)})
+    for name, measure in (("sharing", measure_sharing_apart), ("cluster", measure_cluster)):
+        if name in wanted:
+            print(f"measuring {name} …", flush=True)
+            report(name, describe_run(arguments.quick) | measure(arguments.quick))
+
+
+def check_ray() -> None:
+    """End this program, with what to do, where Ray is not installed."""
+    try:
+        version("ray")
+    except PackageNotFoundError:
+        raise SystemExit("error: ray is missing; `make ray` installs it.") from None
+
+
+def measure_sharing_apart(quick: bool) -> dict[str, Any]:
+    """Measure what goes to and from remotes; sections of a record."""
+    return {"sharing": measure_sharing(quick)}
+
+
+def measure_cluster(quick: bool) -> dict[str, Any]:
+    """Measure Ray on this machine, and what one image takes; sections of a record, and the machine with its Ray."""
+    return {
+        "machine": describe_machine() | {"ray": version("ray")},
+        "workers": measure_workers(quick),
+        "flow": measure_flow(quick),
+        "rates": measure_rates(quick, THREADS),
+    }
 
 
 def report(record: str, results: dict[str, Any]) -> None:
-    """Print a table, and unless it is a quick look write the record and the table of the README."""
-    print(tabulate(record, results))
+    """Print a table, and unless it is a quick look write the record and the tables of the README."""
+    tables = {record: tabulate(record, results)}
+    if record == "cluster":
+        tables["needs"] = tabulate_needs(results)
+    print("\n\n".join(tables.values()))
     if not results["quick"]:
         (FOLDER / f"{record}.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
         readme = FOLDER / "README.md"
-        readme.write_text(replace_table(readme.read_text(encoding="utf-8"), record, results), encoding="utf-8")
+        text = readme.read_text(encoding="utf-8")
+        for name, table in tables.items():
+            text = replace_marked(text, name, table)
+        readme.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -66,9 +66,9 @@ def measure_growth(quick: bool) -> dict[str, float]:
     costs: dict[tuple[str, int], Cost] = {}
     with tempfile.TemporaryDirectory(prefix="growth-") as name:
         folder = Path(name)
-        _prepare(folder)
+        prepare_project(folder)
         for num_images in (NUM_START, *numbers):
-            write_raw_images(folder / "data" / "raw", *_draw(num_images), "error")
+            write_raw_images(folder / "data" / "raw", *draw_images(num_images), "error")
             repeats = REPEATS if num_images <= numbers[0] else 1
             for stage in STAGES:
                 costs[stage, num_images] = _best([run_stage(folder, stage) for _ in range(repeats)])
@@ -131,7 +131,7 @@ def _write_params(folder: Path, mode: str) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
-def _prepare(folder: Path) -> None:
+def prepare_project(folder: Path) -> None:
     """Give a folder the parameters and the backbones of the project."""
     _write_params(folder, "cached")
     (folder / "pretraining").mkdir()
@@ -140,7 +140,7 @@ def _prepare(folder: Path) -> None:
     run_stage(folder, "backbones")
 
 
-def _draw(num_images: int) -> tuple[Dataset, Iterator[EncodedImage]]:
+def draw_images(num_images: int) -> tuple[Dataset, Iterator[EncodedImage]]:
     """Draw JPEG images, one by one."""
 
     def draw() -> Iterator[EncodedImage]:

@@ -8,6 +8,7 @@ import numpy as np
 import yaml
 from conftest import DEFAULT, THREADS
 from numpy.typing import NDArray
+from sharded import write_shards
 
 from fusionseq.artifacts import Subsets, write_json, write_subsets, write_table
 from fusionseq.model_catalog import PAPER_MODELS
@@ -46,8 +47,7 @@ def write_checkout(
     write_model(paths.model(card.architecture, card.seed), card, conditions, model, HISTORY)
     subsets = replace(experiment.subsets, class_names=card.class_names)
     write_subsets(paths.subsets, subsets)
-    paths.processed.parent.mkdir(parents=True)
-    np.save(paths.processed, experiment.images)
+    write_shards(paths.processed, experiment.images, 8, 15)
     _write_reports(paths, card, subsets, probabilities)
     content = DEFAULT | {
         "image_size": card.image_size,

@@ -49,7 +49,15 @@ DROPOUT = 0.5
 # Each of these leaves BatchNormalization, where there is any, on both of its sides.
 BACKBONES = ("mobilenetv2", "vgg16")
 CUTS = {"mobilenetv2": "block_16_expand", "vgg16": "block5_conv3"}
-RUNTIME = RuntimeParams(threads=THREADS, jit_compile=False, precision="float32", deterministic=True, devices="one")
+RUNTIME = RuntimeParams(
+    threads=THREADS,
+    jit_compile=False,
+    precision="float32",
+    deterministic=True,
+    devices="one",
+    engine="local",
+    ray_address=None,
+)
 # The embedded default, whose training has every option off.
 DEFAULT = yaml.safe_load((Path(__file__).parents[1] / "profiles" / "default.yaml").read_text(encoding="utf-8"))
 # 13 training images make two full batches and a ragged one.
@@ -331,5 +339,7 @@ def params_content() -> dict[str, Any]:
             "precision": "float32",
             "deterministic": True,
             "devices": "one",
+            "engine": "local",
+            "ray_address": None,
         },
     }

@@ -23,6 +23,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # The shell decides no result, so that its edits rerun nothing.
 FREE_OF_RESULTS = {"console", "device_lock", "errors", "params", "paths", "sections"}
 FOLDER_DEPENDENCIES = {"datasets", "models", "plotting"}
+# Who computes decides no byte, so that another choice reruns nothing.
+FREE_PARAMETERS = {"runtime.engine", "runtime.ray_address"}
 GPU_STAGES = {"backbones", "features", "train_fusion", "train_sequential", "train_controls"}
 
 WITHOUT_KERAS = ["fetch", "split", "preprocess", "figures", "paper"]
@@ -158,11 +160,13 @@ def test_parameters_read_are_parameters_declared(path: Path) -> None:
     if "params.yaml" in plain_entries(stage["deps"]):
         return
     declared = set(stage.get("params", []))
-    read = read_chains(path)
+    read = read_chains(path) - FREE_PARAMETERS
 
     def within(inner: str, outer: str) -> bool:
         return inner == outer or inner.startswith(f"{outer}.")
 
+    for free in FREE_PARAMETERS:
+        assert not any(within(free, key) for key in declared), f"{free} would rerun {path.stem}"
     for chain in read:
         # A stage may read a whole mapping of which it needs, and declares, one key.
         assert any(within(chain, key) or within(key, chain) for key in declared), f"{chain} is read but not declared"
@@ -173,7 +177,7 @@ def test_parameters_read_are_parameters_declared(path: Path) -> None:
 def test_imports_run_one_way() -> None:
     shell = {
         "artifacts", "catalog", "console", "device_lock", "errors", "model_catalog", "params", "paths", "runtime",
-        "sections", "training_sections",
+        "sections", "shard_files", "training_sections",
     }  # fmt: skip
     for path in MODULES:
         names = {relative(module).removeprefix("src/fusionseq/") for module in imported_modules(path)}
@@ -193,16 +197,34 @@ def test_tensorflow_appears_only_where_it_must() -> None:
     assert users == {"exporting", "probes", "runtime", "streaming"}
 
 
+def test_ray_appears_only_within_functions_of_two_modules() -> None:
+    def is_ray(node: ast.AST) -> bool:
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        return any(name.split(".")[0] == "ray" for name in names)
+
+    users = set()
+    for path in MODULES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+        within = {inner for function in functions for inner in ast.walk(function) if is_ray(inner)}
+        everywhere = {node for node in ast.walk(tree) if is_ray(node)}
+        assert everywhere == within, path
+        users |= {path.stem} if everywhere else set()
+    assert users == {"ray_cluster", "ray_engine"}
+
+
 def test_library_modules_see_neither_paths_nor_the_parameters_file() -> None:
     files_and_commands = {
-        "artifacts", "asking", "checkout", "checksums", "commits", "compare", "console", "device_lock",
-        "doctor", "downloads", "dvc_command", "export", "export_folder", "exporting", "feature_files", "glyphs",
-        "hub", "huggingface", "image_files", "imagefolder", "layout", "live", "locked_outputs", "locked_stages",
-        "machine", "model_files", "named_inputs", "opening", "params", "parquet", "partial_files", "paths",
-        "plan", "plots_page", "predict", "preflight", "pretrained", "probes", "processed_images", "profile",
-        "provenance", "pull", "raw_images", "release", "remote_objects", "remotes", "report", "repository",
-        "rerunning", "resuming", "revisions", "saving", "share", "staleness", "standalone", "tidy", "tolerance",
-        "transfer", "trusted_files", "typesetting", "unfinished_images", "variance", "verify", "weight_files",
+        "artifacts", "asking", "checkout", "checksums", "commits", "compare", "console", "decode_shards",
+        "device_lock", "doctor", "downloads", "dvc_command", "engines", "export", "export_folder", "exporting",
+        "extract_shards", "feature_files", "glyphs", "hub", "huggingface", "image_files", "imagefolder", "layout",
+        "live", "locked_outputs", "locked_stages", "machine", "model_files", "named_inputs", "opening", "params",
+        "parquet", "partial_files", "paths", "plan", "plots_page", "predict", "preflight", "pretrained", "probes",
+        "processed_images", "profile", "provenance", "pull", "raw_images", "ray_cluster", "ray_engine", "release",
+        "remote_objects", "remotes", "report", "repository", "rerunning", "resuming", "revisions", "saving",
+        "shard_files", "share", "staleness", "standalone", "tidy", "tolerance", "transfer", "trusted_files",
+        "typesetting", "unfinished_work", "variance", "verify", "weight_files",
     }  # fmt: skip
     for path in MODULES:
         if path.parent.name != "stages" and path.stem not in files_and_commands:
@@ -237,7 +259,8 @@ def test_stages_without_keras_start_in_a_moment(stage: str) -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_stages_import_only_what_they_use(stage: str) -> None:
     # Not looked for among what was imported: Keras takes whatever is installed. It does without what is barred.
-    barred = sorted(SLOW_LIBRARIES - USED_LIBRARIES[stage])
+    # Ray needs not be installed.
+    barred = sorted({*SLOW_LIBRARIES, "ray"} - USED_LIBRARIES[stage])
     run_python(f"import sys; sys.modules.update(dict.fromkeys({barred})); import fusionseq.stages.{stage}")
 
 

@@ -1,12 +1,14 @@
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sharded import write_shards
 
-from fusionseq.artifacts import read_array, writing_array
 from fusionseq.batches import Batches, EpochOrder
+from fusionseq.shard_files import ShardedArray
 
 pytestmark = pytest.mark.usefixtures("runtime")
 
@@ -89,10 +91,10 @@ def test_several_inputs_stay_side_by_side() -> None:
     np.testing.assert_array_equal(first * 10, labels)
 
 
-def test_rows_of_memory_maps_are_read(tmp_path: Path) -> None:
-    with writing_array(tmp_path / "a.npy", (NUM_EXAMPLES, 3), np.float32) as array:
-        array[:] = np.arange(NUM_EXAMPLES)[:, None]
-    batches = Batches(read_array(tmp_path / "a.npy"), LABELS, ROWS, 4, seed=0)
+def test_rows_of_shards_are_read(tmp_path: Path) -> None:
+    values = np.arange(NUM_EXAMPLES, dtype=np.float32)[:, None].repeat(3, axis=1)
+    inputs: Any = ShardedArray(write_shards(tmp_path / "a", values, 2, 3, 9))
+    batches = Batches(inputs, LABELS, ROWS, 4, seed=0)
     assert list_rows(batches) == list_rows(make_batches())
 
 

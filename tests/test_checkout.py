@@ -12,6 +12,7 @@ import yaml
 from checkout_files import STRANGE_NAMES, write_checkout
 from conftest import IMAGE_SIZE, Experiment, Trained
 from numpy.typing import NDArray
+from sharded import write_shards
 
 from fusionseq.artifacts import read_table
 from fusionseq.checkout import find_provenance, read_matching_params, read_results, read_rows, read_test_images
@@ -52,7 +53,20 @@ def test_test_images_come_in_batches(paths: Paths, card: ModelCard, images: NDAr
 
 
 def remove_images(paths: Paths) -> None:
-    paths.processed.unlink()
+    shutil.rmtree(paths.processed)
+
+
+def find_last(paths: Paths) -> Path:
+    return sorted(paths.processed.iterdir())[-1]
+
+
+def remove_shard(paths: Paths) -> None:
+    find_last(paths).unlink()
+
+
+def remove_shards(paths: Paths) -> None:
+    for path in paths.processed.iterdir():
+        path.unlink()
 
 
 def damage_subsets(paths: Paths) -> None:
@@ -64,15 +78,17 @@ def cut_subsets(paths: Paths) -> None:
 
 
 def shorten_images(paths: Paths) -> None:
-    np.save(paths.processed, np.load(paths.processed)[:-1])
+    last = find_last(paths)
+    np.save(last, np.load(last)[:-1])
 
 
 def enlarge_images(paths: Paths) -> None:
-    np.save(paths.processed, np.zeros((20, IMAGE_SIZE + 1, IMAGE_SIZE + 1, 3), dtype=np.uint8))
+    write_shards(paths.processed, np.zeros((20, IMAGE_SIZE + 1, IMAGE_SIZE + 1, 3), dtype=np.uint8), 8, 15)
 
 
 def cut_file(paths: Paths) -> None:
-    paths.processed.write_bytes(paths.processed.read_bytes()[:-1])
+    last = find_last(paths)
+    last.write_bytes(last.read_bytes()[:-1])
 
 
 @pytest.mark.parametrize(
@@ -83,7 +99,9 @@ def cut_file(paths: Paths) -> None:
         (cut_subsets, "data/splits is damaged; name images after --images"),
         (shorten_images, "are not of the model's size and classes; name images after --images"),
         (enlarge_images, "are not of the model's size and classes; name images after --images"),
-        (cut_file, "images.npy is damaged"),
+        (remove_shard, "are not of the model's size and classes; name images after --images"),
+        (remove_shards, "holds no array"),
+        (cut_file, "000002.npy is damaged"),
     ],
 )
 def test_other_test_images_are_refused(

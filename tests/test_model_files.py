@@ -58,6 +58,8 @@ def test_conditions_are_those_of_the_training(
             "deterministic": deterministic,
             "jit_compile": False,
             "devices": "one",
+            "engine": "local",
+            "ray_address": None,
         }
     )
     values = np.zeros((1, 1), dtype)

@@ -12,11 +12,12 @@ import yaml
 from PIL import Image
 from pypdf import PdfReader
 
-from fusionseq.artifacts import read_array, read_json, read_subsets, read_table
+from fusionseq.artifacts import read_json, read_subsets, read_table
 from fusionseq.errors import BadImageError, PipelineError
 from fusionseq.params import Params, validate_params
 from fusionseq.paths import Paths
 from fusionseq.processed_images import ProcessedImages
+from fusionseq.shard_files import ShardedArray
 from fusionseq.stages.backbones import backbones
 from fusionseq.stages.evaluate import evaluate
 from fusionseq.stages.features import features
@@ -97,7 +98,7 @@ def test_images_that_cannot_be_decoded_are_left_out_and_told(params: Params, pat
     images = ProcessedImages.read(paths.processed.parent)
     assert images.class_names == tuple(sorted(CLASSES))
     assert len(images.names) == 3 * PER_CLASS + 2
-    assert len(read_array(paths.processed)) == 3 * PER_CLASS + 2
+    assert len(ShardedArray(paths.processed)) == 3 * PER_CLASS + 2
     reasons = {row["image"]: row["reason"] for row in read_table(paths.skipped)}
     assert set(reasons) == {f"{CLASSES[2]}/{name}" for name in ("empty.jpg", "notes.txt", "cut.png")}
     assert reasons[f"{CLASSES[2]}/empty.jpg"] == "empty file"

@@ -66,6 +66,19 @@ def test_every_core_has_a_thread() -> None:
     assert sorted(map_on_cores(lambda _: barrier.wait(timeout=30), range(CORES))) == list(range(CORES))
 
 
+@pytest.mark.parametrize("cores", [1, CORES + 2])
+def test_as_many_threads_work_as_are_asked_for(cores: int) -> None:
+    barrier = threading.Barrier(cores)
+    recorder = Recorder()
+
+    def square(number: int) -> int:
+        barrier.wait(timeout=30)
+        return recorder.square(number)
+
+    assert list(map_on_cores(square, range(cores * 4), cores)) == [number**2 for number in range(cores * 4)]
+    assert len(recorder.threads) == cores
+
+
 def test_nothing_is_read_before_the_first_result_is_asked_for_and_few_items_ahead_of_it() -> None:
     source = Source()
     results = start(Recorder(), source)

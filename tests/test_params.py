@@ -159,6 +159,17 @@ def test_values_arrive_where_they_belong(params_content: dict[str, Any], tmp_pat
         ("runtime.precision", "float16", "runtime.precision: "),
         ("runtime.deterministic", "no", "runtime.deterministic: "),
         ("runtime.devices", 2, "runtime.devices: "),
+        ("runtime.engine", "spark", "runtime.engine: "),
+        ("runtime.engine", None, "runtime.engine: "),
+        ("runtime.ray_address", "", "runtime.ray_address: "),
+        ("runtime.ray_address", 6379, "runtime.ray_address: "),
+        ("runtime.ray_address", "head", "runtime.ray_address: "),
+        ("runtime.ray_address", "head:", "runtime.ray_address: "),
+        ("runtime.ray_address", ":6379", "runtime.ray_address: "),
+        ("runtime.ray_address", "head:123456", "runtime.ray_address: "),
+        ("runtime.ray_address", "head:6379\n", "runtime.ray_address: "),
+        ("runtime.ray_address", "ray://head:10001", "runtime.ray_address: "),
+        ("runtime.ray_address", "me@head:6379", "runtime.ray_address: "),
         ("features.mode", "cashed", "features.mode: "),
         ("features.dtype", "bfloat16", "features.dtype: "),
         ("training.augmentation.rotation", 181, "training.augmentation.rotation: "),
@@ -173,11 +184,22 @@ def test_bad_value_is_named(params_content: dict[str, Any], location: str, value
 
 @pytest.mark.parametrize(
     "location",
-    ["data.images_per_class", "split.seed", "weights.sha256", "training.frozen.epochs", "seeds", "runtime.jit_compile"],
+    [
+        *("data.images_per_class", "split.seed", "weights.sha256", "training.frozen.epochs", "seeds"),
+        *("runtime.jit_compile", "runtime.engine", "runtime.ray_address"),
+    ],
 )
 def test_nothing_has_a_default(params_content: dict[str, Any], location: str) -> None:
     remove(params_content, location)
     assert read_error(params_content) == f"params.yaml: {location} is missing."
+
+
+@pytest.mark.parametrize("address", [None, "head:6379", "10.0.0.1:1", "head.example.org:65535"])
+def test_a_cluster_is_started_here_or_named_by_its_head(params_content: dict[str, Any], address: str | None) -> None:
+    change(params_content, "runtime.engine", "ray")
+    change(params_content, "runtime.ray_address", address)
+    runtime = validate_params(params_content, "params.yaml").runtime
+    assert (runtime.engine, runtime.ray_address) == ("ray", address)
 
 
 def test_first_of_several_errors_is_named_and_the_others_counted(params_content: dict[str, Any]) -> None:

@@ -15,13 +15,14 @@ from hub import LocalHub, make_noise
 from safetensors.numpy import load_file
 from test_pretrained import write_published
 
-from fusionseq.artifacts import read_array, read_json, read_subsets
+from fusionseq.artifacts import read_json, read_subsets
 from fusionseq.catalog import BACKBONES
 from fusionseq.models.weights import build_pretrained
 from fusionseq.params import read_params
 from fusionseq.paths import Paths
 from fusionseq.plan import main as plan
 from fusionseq.profile import apply_profile
+from fusionseq.shard_files import ShardedArray
 from fusionseq.stages.backbones import backbones
 from fusionseq.stages.evaluate import evaluate
 from fusionseq.stages.features import features
@@ -165,7 +166,7 @@ def test_published_experiment_runs_whole(
     split(params, paths)
     subsets = read_subsets(paths.subsets)
     assert {name: len(subsets.rows(name)) for name in ("train", "validation", "test")}["test"] == 20
-    assert read_array(paths.processed).shape == (60, IMAGE_SIZE, IMAGE_SIZE, 3)
+    assert ShardedArray(paths.processed).shape == (60, IMAGE_SIZE, IMAGE_SIZE, 3)
     features(params, paths)
     train_fusion(params, paths, 0)
     train_sequential(params, paths, 0)

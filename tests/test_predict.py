@@ -9,23 +9,20 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from conftest import CLASS_NAMES, CUTS, IMAGE_SIZE, THREADS, Experiment, Trained
+from conftest import CLASS_NAMES, THREADS, Experiment, Trained
 from numpy.typing import NDArray
 from PIL import Image
+from sharded import make_work, run_all, write_images
 
-from fusionseq.feature_files import read_inputs, write_features, write_modes
-from fusionseq.features import extract_features
+from fusionseq.feature_files import read_inputs, write_modes
 from fusionseq.model_files import Conditions, build_model, read_card, read_model_weights, write_model
-from fusionseq.models.backbones import build_pooled
-from fusionseq.models.cutting import get_frozen
 from fusionseq.predict import main, predict
 from fusionseq.prediction import CutModel
-from fusionseq.weight_files import read_backbones
+from fusionseq.shard_files import ShardedArray
 
 Dtype = Literal["float32", "float16"]
 
 ROOT = Path(__file__).parent.parent
-# Two full batches and a ragged one.
 NUM_IMAGES = 70
 # What a table must quote, and what only UTF-8 can spell.
 STRANGE_NAMES = ('cat, "wild"', "two\nlines", "Größe\r猫")
@@ -54,15 +51,14 @@ def run_pipeline(root: Path, experiment: Experiment, trained: Trained, mode: str
     """Do as the stages do, one after the other, with images that the model never saw."""
     blocks = np.random.default_rng(2).integers(0, 256, (NUM_IMAGES, 4, 4, 3))
     images = np.kron(blocks, np.ones((1, 8, 8, 1), dtype=np.int64)).astype(np.uint8)
-    np.save(root / "images.npy", images)
-    backbone = build_pooled("mobilenetv2", IMAGE_SIZE)
-    read_backbones(experiment.backbones, backbone)
-    frozen = get_frozen(backbone, CUTS["mobilenetv2"], "mobilenetv2")
-    features = extract_features(frozen, images)
-    write_features(root / "features", mode, frozen, NUM_IMAGES, features, dtype)
+    # A full batch and two ragged ones.
+    work = make_work(root, experiment.backbones, write_images(root, images, 50), ("mobilenetv2",), dtype)
+    if mode == "cached":
+        run_all(work, work.list_shards())
+        work.finish(root / "features")
     write_modes(root / "features", mode, ["mobilenetv2"])
-    inputs = read_inputs(root / "features", root / "images.npy", ["mobilenetv2/cut"])
-    assert isinstance(inputs, np.ndarray) is (mode == "streaming")
+    inputs = read_inputs(root / "features", work.images, ["mobilenetv2/cut"])
+    assert isinstance(inputs, ShardedArray) is (mode == "streaming")
 
     conditions = replace(CONDITIONS, cut_dtype="float32" if mode == "streaming" else dtype)
     write_model(root / "model", trained.card, conditions, trained.model, trained.history)

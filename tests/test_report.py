@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 from results_repository import ROOT, git, lock_results, make_results_repository, read_lock
+from sharded import write_shards
 
 from fusionseq.artifacts import Subsets, read_table, write_subsets
 from fusionseq.errors import PipelineError
@@ -44,8 +45,7 @@ def write_data(root: Path, *, is_of_this_run: bool = True) -> None:
     subset = np.array(["test"] * 360 + ["train"])
     classes = tuple(map(str, range(10)))
     write_subsets(Paths(root).subsets, Subsets(classes, (*names, "other.png"), labels, subset))
-    Paths(root).processed.parent.mkdir(parents=True)
-    np.save(Paths(root).processed, np.arange(361 * 4 * 4 * 3, dtype=np.uint8).reshape(361, 4, 4, 3))
+    write_shards(Paths(root).processed, np.arange(361 * 4 * 4 * 3, dtype=np.uint8).reshape(361, 4, 4, 3), 100, 340)
 
 
 def test_the_page_holds_the_committed_results_and_where_they_come_from(repository: Path) -> None:

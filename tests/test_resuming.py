@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from conftest import CUTS, REGULARIZED, RUNTIME, TRAINING, Experiment, Stopped, Trained
 from numpy.typing import NDArray
+from sharded import write_shards
 
 from fusionseq.artifacts import Subsets
 from fusionseq.augmentation import augment
 from fusionseq.resuming import SavedProgress
+from fusionseq.shard_files import ShardedArray
 from fusionseq.training import Epoch, Weights
 from fusionseq.training_sections import EarlyStoppingParams, TrainingParams
 
@@ -280,6 +282,34 @@ def test_names_of_images_do_not_decide_the_progress(
     )
     progress = SavedProgress(tmp_path, sequential, experiment.of_model(sequential), renamed, CUTS, TRAINING, RUNTIME, 0)
     assert len(progress.read_history()) == 1
+
+
+@pytest.mark.parametrize("change", [{"engine": "ray"}, {"ray_address": "head:6379"}])
+def test_who_computed_the_features_does_not_decide_the_progress(
+    experiment: Experiment, sequential: keras.Model, tmp_path: Path, change: dict[str, str]
+) -> None:
+    save_epoch(make_progress(SavedProgress, tmp_path, experiment, sequential), sequential)
+    runtime, of_model = RUNTIME.model_copy(update=change), experiment.of_model(sequential)
+    progress = SavedProgress(tmp_path, sequential, of_model, experiment.subsets, CUTS, TRAINING, runtime, 0)
+    assert len(progress.read_history()) == 1
+
+
+def test_progress_is_that_of_the_features_however_they_lie_in_shards(
+    experiment: Experiment, sequential: keras.Model, tmp_path: Path
+) -> None:
+    of_model = experiment.of_model(sequential)
+    save_epoch(make_progress(SavedProgress, tmp_path / "saved", experiment, sequential), sequential)
+
+    def read_history(inputs: dict[str, NDArray[Any]], *ends: int) -> list[Epoch]:
+        stored = {name: ShardedArray(write_shards(tmp_path / name, inputs[name], *ends)) for name in inputs}
+        return SavedProgress(
+            tmp_path / "saved", sequential, stored, experiment.subsets, CUTS, TRAINING, RUNTIME, 0
+        ).read_history()
+
+    assert len(read_history(of_model, 7, 15)) == len(read_history(of_model)) == 1
+    changed = {name: values.copy() for name, values in of_model.items()}
+    changed["mobilenetv2/cut"][-1, 0] += 1
+    assert read_history(changed, 7, 15) == []
 
 
 def test_only_the_last_weights_are_kept(experiment: Experiment, tmp_path: Path) -> None:

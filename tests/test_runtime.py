@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from conftest import THREADS
 
-from fusionseq.runtime import configure_runtime, using_devices
+from fusionseq.runtime import configure_runtime, hide_gpus, using_devices
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.usefixtures("runtime")
@@ -27,6 +27,14 @@ def test_number_of_threads_is_as_asked() -> None:
 def test_kernels_that_differ_from_run_to_run_are_refused() -> None:
     with pytest.raises(RuntimeError, match="determinism is enabled"):
         tf.random.Generator.from_non_deterministic_state()
+
+
+def test_gpus_are_left_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Once a process has computed, TensorFlow no longer lets them be hidden.
+    hidden: list[tuple[list[str], str]] = []
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda *devices: hidden.append(devices))
+    hide_gpus()
+    assert hidden == [([], "GPU")]
 
 
 # A product whose sums an AVX-512 kernel takes in another order.

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 import yaml
 
-from fusionseq.artifacts import read_array, read_json, read_subsets, read_table
+from fusionseq.artifacts import read_json, read_subsets, read_table
 from fusionseq.errors import PipelineError
+from fusionseq.extract_shards import ExtractShards
 from fusionseq.model_files import build_model, read_card, read_model_weights
 from fusionseq.params import Params, validate_params
 from fusionseq.paths import Paths
 from fusionseq.processed_images import ProcessedImages
-from fusionseq.raw_images import RawImages
+from fusionseq.raw_images import read_raw_images
+from fusionseq.shard_files import ShardedArray
 from fusionseq.stages.backbones import backbones
 from fusionseq.stages.evaluate import evaluate
 from fusionseq.stages.features import features
@@ -64,10 +66,10 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> Paths:
 
 def test_fetch(params: Params, paths: Paths) -> None:
     fetch(params, paths)
-    raw = RawImages.read(paths.raw)
-    assert raw.class_names == ("0", "1")
-    assert np.bincount(raw.labels).tolist() == [6, 6]
-    assert all(content.startswith(b"\x89PNG") for content in raw.contents())
+    raw = list(read_raw_images(paths.raw))
+    assert read_json(paths.raw / "classes.json") == ["0", "1"]
+    assert np.bincount([image.label for image in raw]).tolist() == [6, 6]
+    assert all(image.content.startswith(b"\x89PNG") for image in raw)
     assert read_json(paths.raw / "manifest.json") == {"origin": {"source": "digits"}, "skipped": []}
 
 
@@ -85,14 +87,16 @@ def test_backbones(params: Params, paths: Paths) -> None:
 
 def test_preprocess(params: Params, paths: Paths) -> None:
     preprocess(params, paths)
-    images = read_array(paths.processed)
-    assert images.shape == (12, 32, 32, 3)
+    assert ShardedArray(paths.processed).shape == (12, 32, 32, 3)
+    images = ShardedArray(paths.processed)[:]
     assert images.dtype == np.uint8
     # Grey images, with ink and background.
     assert (images[..., 0] == images[..., 2]).all()
     assert images.min() < 20
     assert images.max() > 200
-    assert ProcessedImages.read(paths.processed.parent).names == RawImages.read(paths.raw).names
+    assert ProcessedImages.read(paths.processed.parent).names == tuple(
+        image.name for image in read_raw_images(paths.raw)
+    )
     assert read_table(paths.processed.parent / "skipped.csv") == []
 
 
@@ -105,21 +109,19 @@ def test_split(params: Params, paths: Paths) -> None:
 
 def test_features(params: Params, paths: Paths) -> None:
     features(params, paths)
-    shapes = {
-        f"{path.parent.name}/{path.stem}": read_array(path).shape for path in sorted(paths.features.rglob("*.npy"))
-    }
-    assert shapes == {
+    folders = sorted({path.parent for path in paths.features.rglob("*.npy")})
+    stored = {path.relative_to(paths.features).as_posix(): ShardedArray(path) for path in folders}
+    assert {name: values.shape for name, values in stored.items()} == {
         "mobilenetv2/cut": (12, 2, 2, 96),
         "mobilenetv2/pooled": (12, 1280),
         "stacked/cut": (12, 4, 4, 256),
         "vgg16/cut": (12, 2, 2, 512),
         "vgg16/pooled": (12, 512),
     }
-    for path in paths.features.rglob("*.npy"):
-        values = read_array(path)
-        assert np.isfinite(values).all()
+    for values in stored.values():
+        assert np.isfinite(values[:]).all()
         # Pretrained features tell images apart.
-        assert values.reshape(12, -1).std(axis=0).max() > 0
+        assert values[:].reshape(12, -1).std(axis=0).max() > 0
 
 
 def read_probabilities(paths: Paths, name: str, seed: int) -> np.ndarray:
@@ -182,7 +184,7 @@ def test_evaluate(params: Params, paths: Paths) -> None:
 
     # The accuracy is that of the predictions, and these are those of the whole model on pixels.
     subsets = read_subsets(paths.subsets)
-    images = read_array(paths.processed)[subsets.rows("test")]
+    images = ShardedArray(paths.processed)[subsets.rows("test")]
     right = [row["actual"] == row["predicted"] for row in rows]
     assert metrics["fusion"]["accuracy"]["mean"] == pytest.approx(np.mean(right))
     for name in params.models:
@@ -197,8 +199,10 @@ def test_evaluate(params: Params, paths: Paths) -> None:
 
 
 def test_images_that_are_not_stored_train_and_evaluate_to_the_same(
-    params: Params, paths: Paths, tmp_path: Path
+    params: Params, paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Nothing is computed that is not stored.
+    monkeypatch.delattr(ExtractShards, "open")
     streaming = params.model_copy(
         update={"features": params.features.model_copy(update={"mode": "streaming"}), "seeds": [5]}
     )

@@ -7,9 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fusionseq.shard_files import Rows
-
-Inputs = Rows | tuple[Rows, ...]
+Inputs = NDArray[Any] | tuple[NDArray[Any], ...]
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]

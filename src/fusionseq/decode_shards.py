@@ -64,6 +64,9 @@ class DecodeShards:
         return partial(self._decode, folder, cores)
 
     def _decode(self, folder: Path, cores: int | None, shard: Shard) -> Iterator[None]:
+        # By a worker that died before it could tell.
+        if self._is_done(folder, shard):
+            return
         named, encoded, images = tee(read_raw_images(self.raw, shard), 3)
         contents, names = (image.content for image in encoded), (image.name for image in named)
         rows: list[tuple[Any, ...]] = []
@@ -87,7 +90,15 @@ class DecodeShards:
 
     def is_done(self, shard: Shard) -> bool:
         """Whether a shard need not be decoded again."""
-        return (self.folder / f"{shard.name}.csv").exists()
+        return self._is_done(self.folder, shard)
+
+    def _is_done(self, folder: Path, shard: Shard) -> bool:
+        """Whether a shard has its table, and its pixels unless none of its images could be decoded."""
+        table = folder / f"{shard.name}.csv"
+        if not table.exists():
+            return False
+        # They are gone where a run was killed as it moved them.
+        return table.with_suffix(".npy").exists() or all(row["reason"] for row in iterate_table(table))
 
     def finish(self, target: Path) -> int:
         """Put everything into its place, once all shards are done, and count the images that were left out.

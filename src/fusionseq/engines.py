@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
-from fusionseq.errors import PipelineError
 from fusionseq.shards import Shard
 
 
@@ -47,8 +46,8 @@ class Work(Protocol):
         Returns
         -------
         Callable[[Shard], Iterator[None]]
-            Yields once for each image; the shard is there once it has ended. What a person can mend is raised as
-            PipelineError.
+            Yields once for each image; the shard is there once it has ended, or was there before. What a person can
+            mend is raised as PipelineError.
         """
         ...
 
@@ -84,13 +83,8 @@ def run_work(
         else:
             missing.append(shard)
     if engine == "ray" and missing:
-        try:
-            from fusionseq.ray_engine import run_on_ray
-        except ModuleNotFoundError as error:
-            raise PipelineError(
-                f"runtime.engine is ray, but {error.name} is not installed; run `make ray`, or set runtime.engine: "
-                "local in params.yaml."
-            ) from error
+        from fusionseq.ray_engine import run_on_ray
+
         for shard in run_on_ray(work, missing, ray_address):
             yield from _count(shard)
     elif missing:

@@ -20,7 +20,7 @@ from fusionseq.models.backbones import build_pooled
 from fusionseq.models.cutting import get_frozen
 from fusionseq.runtime import configure_runtime, hide_gpus
 from fusionseq.sections import RuntimeParams
-from fusionseq.shard_files import ShardedArray, explaining_disk, move_shards, writing_shard
+from fusionseq.shard_files import ShardedArray, move_shards, writing_shard
 from fusionseq.shards import Shard
 from fusionseq.unfinished_work import find_unfinished
 from fusionseq.weight_files import read_backbones
@@ -103,6 +103,9 @@ class ExtractShards:
         return frozen
 
     def _extract(self, folder: Path, frozen: list[keras.Model], shard: Shard) -> Iterator[None]:
+        # By a worker that died before it could tell.
+        if _is_done(folder, frozen, shard):
+            return
         images = read_array(self.images / f"{shard.name}.npy")
         with ExitStack() as stack:
             append = {
@@ -117,17 +120,22 @@ class ExtractShards:
                     for name, values in of_image.items():
                         append[name](narrow(values, self.dtype)[None])
                 yield
-        # After all arrays: a shard that has this is done.
-        mark = folder / f"{shard.name}.done"
-        with explaining_disk(mark):
-            mark.touch()
 
     def is_done(self, shard: Shard) -> bool:
-        """Whether a shard need not be computed again."""
-        return (self.folder / f"{shard.name}.done").exists()
+        """Whether a shard need not be computed again: all its arrays are there."""
+        return _is_done(self.folder, self.frozen, shard)
 
     def finish(self, target: Path) -> None:
         """Put everything into its place, once all shards are done."""
-        for name in (name for model in self.frozen for name in model.output):
-            move_shards(sorted((self.folder / name).glob("*.npy")), target / name)
+        shards = self.list_shards()
+        for name in _list_arrays(self.frozen):
+            move_shards([self.folder / name / f"{shard.name}.npy" for shard in shards], target / name)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _is_done(folder: Path, frozen: list[keras.Model], shard: Shard) -> bool:
+    return all((folder / name / f"{shard.name}.npy").exists() for name in _list_arrays(frozen))
+
+
+def _list_arrays(frozen: list[keras.Model]) -> list[str]:
+    return [name for model in frozen for name in model.output]

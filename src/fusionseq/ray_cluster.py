@@ -32,6 +32,9 @@ _SETTINGS = {
     # Tries, and seconds of each: a head that does not answer in Ray's own way would take minutes.
     "RAY_NUM_REDIS_GET_RETRIES": "1",
     "RAY_py_gcs_connect_timeout_s": "5",
+    # Records of every task, which would grow with the images.
+    "RAY_task_events_report_interval_ms": "0",
+    "RAY_enable_metrics_collection": "0",
 }
 # What fusionseq sets for its process, which a worker must have before it imports anything.
 _HANDED_ON = ("NPY_DISABLE_CPU_FEATURES", "TF_ENABLE_ONEDNN_OPTS", "TF_CPP_MIN_LOG_LEVEL")
@@ -91,7 +94,13 @@ def connecting(address: str | None, folder: Path, num_cpus: int) -> Iterator[Clu
         # Whoever else is on this machine cannot use it.
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    import ray
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise PipelineError(
+            "runtime.engine is ray, but ray is not installed; run `make ray`, or set runtime.engine: local in "
+            "params.yaml."
+        ) from error
 
     options: dict[str, Any] = {
         "logging_level": "ERROR",

@@ -19,6 +19,9 @@ from fusionseq.errors import PipelineError
 from fusionseq.ray_cluster import Cluster, connecting
 from fusionseq.shards import Shard
 
+# Parts that each worker is handed one after the other: so few that Ray, which keeps some kilobytes of each, does not
+# grow with the images, and so many that all workers end at nearly the same time.
+_PARTS = 32
 # Seconds between two looks at whether the head is still there.
 _INTERVAL = 2.0
 
@@ -92,8 +95,12 @@ def _plan(work: Work, folder: Path, shards: Sequence[Shard], cluster: Cluster) -
     # So that the error that is raised does not depend on who is faster.
     context.execution_options.preserve_order = True
     context.enable_progress_bars = False
-    rows = ray.data.from_items([dataclasses.asdict(shard) for shard in shards], override_num_blocks=len(shards))
-    pool = ray.data.ActorPoolStrategy(size=min(num_workers, len(shards)), max_tasks_in_flight_per_actor=1)
+    num_workers = min(num_workers, len(shards))
+    rows = ray.data.from_items(
+        [dataclasses.asdict(shard) for shard in shards],
+        override_num_blocks=min(_PARTS * num_workers, len(shards)),
+    )
+    pool = ray.data.ActorPoolStrategy(size=num_workers, max_tasks_in_flight_per_actor=1)
     return rows.map_batches(
         _Worker,
         fn_constructor_args=(work, folder),

@@ -1,5 +1,6 @@
 """Arrays on disk in shards: a folder of .npy files, read as one array that need not fit in memory."""
 
+import math
 import os
 import shutil
 import socket
@@ -38,16 +39,14 @@ class ShardedArray:
         self._files = sorted(path for path in folder.glob("*.npy") if not path.name.startswith("."))
         if not self._files:
             raise PipelineError(f"{folder} holds no array. Run `dvc repro` to make it.")
-        first = read_array(self._files[0])
-        self.dtype: np.dtype[Any] = first.dtype
-        header, row = self._files[0].stat().st_size - first.nbytes, first.nbytes // len(first)
-        sizes = [path.stat().st_size - header for path in self._files]
-        for path, size in zip(self._files, sizes, strict=True):
-            if size <= 0 or size % row:
-                raise PipelineError(f"{path} is damaged. Remove it and run `dvc repro`.")
-        self._ends = np.cumsum([size // row for size in sizes])
-        self.shape: tuple[int, ...] = (int(self._ends[-1]), *first.shape[1:])
-        self._map = lru_cache(_MAPPED)(self._map_shard)
+        kinds = [_read_header(path) for path in self._files]
+        shape, self.dtype = kinds[0]
+        for path, (of_shard, dtype) in zip(self._files, kinds, strict=True):
+            if (of_shard[1:], dtype) != (shape[1:], self.dtype):
+                raise PipelineError(f"{path} is not of one kind with {self._files[0].name} beside it.")
+        self._ends = np.cumsum([of_shard[0] for of_shard, _ in kinds])
+        self.shape: tuple[int, ...] = (int(self._ends[-1]), *shape[1:])
+        self._map = lru_cache(_MAPPED)(lambda number: read_array(self._files[number]))
 
     @property
     def names(self) -> list[str]:
@@ -71,7 +70,10 @@ class ShardedArray:
         if isinstance(rows, slice):
             wanted = np.arange(*rows.indices(len(self)))
         else:
-            wanted = np.atleast_1d(np.asarray(rows, np.int64))
+            wanted = np.atleast_1d(rows)
+            if isinstance(rows, tuple) or (len(wanted) and wanted.dtype.kind not in "iu"):
+                raise IndexError("rows are read by their positions alone.")
+            wanted = wanted.astype(np.int64)
         if len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(self):
             raise IndexError(f"rows must be from 0 to {len(self) - 1}. Got {wanted.min()} to {wanted.max()}.")
         shards = np.searchsorted(self._ends, wanted, side="right")
@@ -86,11 +88,19 @@ class ShardedArray:
         """Map one shard after the other, read-only."""
         yield from map(read_array, self._files)
 
-    def _map_shard(self, number: int) -> NDArray[Any]:
-        array = read_array(self._files[number])
-        if array.dtype != self.dtype or array.shape[1:] != self.shape[1:]:
-            raise PipelineError(f"{self._files[number]} is not of one kind with {self._files[0].name} beside it.")
-        return array
+
+def _read_header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Read shape and dtype of an array, and hold the length of its file against them."""
+    try:
+        with path.open("rb") as file:
+            npy.read_magic(file)
+            shape, is_fortran, dtype = npy.read_array_header_1_0(file)
+            size = file.tell() + math.prod(shape) * dtype.itemsize
+            if is_fortran or not shape or not shape[0] or path.stat().st_size != size:
+                raise ValueError("its length is not that of its rows")
+    except (OSError, ValueError, EOFError) as error:
+        raise PipelineError(f"{path} is damaged: {error}. Remove it and run `dvc repro`.") from error
+    return shape, dtype
 
 
 # What training and prediction read rows of.
@@ -151,7 +161,9 @@ def writing_shard(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> Itera
             with suppress(OSError):
                 file.close()
     finally:
-        temporary.unlink(missing_ok=True)
+        # Its folder may be none.
+        with suppress(OSError):
+            temporary.unlink()
 
 
 @contextmanager

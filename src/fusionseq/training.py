@@ -21,7 +21,6 @@ from fusionseq.errors import PipelineError
 from fusionseq.features import Inputs, select_inputs
 from fusionseq.mixup import MixedBatches
 from fusionseq.models.cutting import get_fine_tuning_phase, get_frozen_phase, make_trainable
-from fusionseq.shard_files import Rows
 from fusionseq.training_sections import TrainingParams
 
 Weights = Sequence[NDArray[np.float32]]
@@ -181,7 +180,7 @@ def find_kept(history: Sequence[Epoch], training: TrainingParams) -> Epoch:
 
 
 def _make_batches(
-    arrays: tuple[Rows, ...],
+    arrays: tuple[Any, ...],
     subsets: Subsets,
     num_classes: int,
     training: TrainingParams,
