@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import venv
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
@@ -156,6 +157,16 @@ def test_a_machine_that_does_not_see_the_project_is_named(nodes: RayNodes, tmp_p
         f"error: machine 127.0.0.5 of the Ray cluster does not see {tmp_path}; put the project into a folder that all "
         "machines share, under one path."
     )
+
+
+def test_a_start_that_hangs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    monkeypatch.setattr("fusionseq.ray_cluster._START_PATIENCE", 0.2)
+    monkeypatch.setattr(ray, "init", lambda **_: time.sleep(60))
+    message = "the Ray cluster cannot be started here: it takes more than 0 seconds"
+    with pytest.raises(PipelineError, match=message), connecting(None, tmp_path, 1):
+        pass
 
 
 def test_workers_that_fit_are_counted_by_machine() -> None:

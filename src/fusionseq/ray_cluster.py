@@ -6,8 +6,10 @@ Ray is imported within functions: as it is imported, it reads from the environme
 import os
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,9 +22,11 @@ from fusionseq.unfinished_work import describe_code
 
 # Bytes of the object store of a cluster of our own: next to nothing goes through it.
 _OBJECT_STORE = 100 * 2**20
-# Seconds until a head counts as gone, or a machine as one that does not answer.
+# Seconds until a head counts as gone, and a machine as one that does not answer.
 _HEAD_PATIENCE = 5.0
 _NODE_PATIENCE = 120.0
+# Seconds until a start counts as failed, of which Ray itself would wait for some part for ever.
+_START_PATIENCE = 180.0
 # Neither statistics over the network, nor a log of what Ray's own processes think, nor a cluster that nobody asked for:
 # what still runs when one is left would start another.
 _SETTINGS = {
@@ -151,12 +155,32 @@ def _join(address: str, options: Mapping[str, Any]) -> None:
     import ray
 
     try:
-        ray.init(address=address, **options)
+        with _limiting(_START_PATIENCE):
+            ray.init(address=address, **options)
     # Ray raises what it likes: ConnectionError, RuntimeError, ValueError, its own, and OSError of the disk.
     except Exception as error:
         reason = " ".join(str(error.__cause__ or error).split())
         where = "cannot be started here" if address == "local" else f"at {address} cannot be joined"
         raise PipelineError(f"the Ray cluster {where}: {_explain(reason)}") from error
+
+
+@contextmanager
+def _limiting(seconds: float) -> Iterator[None]:
+    """Have a block of the main thread end with TimeoutError after some time; in another it takes what it takes."""
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError(f"it takes more than {seconds:.0f} seconds")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _explain(reason: str) -> str:
