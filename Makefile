@@ -58,7 +58,7 @@ release: $(VENV)/installed latex ## Pack source, results and paper into dist/, w
 doctor: $(VENV)/installed ## Look over this machine: each finding with its mend
 	python -m fusionseq.doctor
 
-bench: $(VENV)/installed .venv-torch/installed ## Measure against rivals and limits (half an hour, on a quiet machine)
+bench: ray .venv-torch/installed ## Measure against rivals and limits (an hour, on a quiet machine)
 	python -m benchmarks
 
 lint: $(VENV)/installed ## Check style and types

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # Files of few tests that take long: begun first, so that no process is left alone with one at the end.
 LONGEST = (
+    "test_ray_engine.py",
     "test_equivalence.py",
     "test_dvc_commands.py",
     "test_stages.py",
@@ -38,6 +39,8 @@ LONGEST = (
     "test_adding_a_model.py",
     "test_own_images.py",
     "test_plan.py",
+    "test_ray_cluster.py",
+    "test_shared_runs.py",
     "test_export.py",
 )
 

@@ -1,6 +1,7 @@
 """Work that takes next to nothing, for a Ray cluster to do: run as a program, so that no machine needs to import it."""
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fusionseq import ray_engine
 from fusionseq.console import run_checked
 from fusionseq.engines import run_work
 from fusionseq.shard_files import writing_shard
@@ -32,7 +34,7 @@ class Squares:
     bad
         Name of a shard.
     how
-        What befalls it: "full disk" or "".
+        What befalls it: "full disk", "death" or "".
     """
 
     folder: Path
@@ -55,6 +57,8 @@ class Squares:
         (folder / f"{shard.name}.{os.getpid()}.began").touch()
         if shard.name == self.bad and self.how == "full disk":
             (folder / f".{socket.gethostname()}.{os.getpid()}.{path.name}").symlink_to("/dev/full")
+        if shard.name == self.bad and self.how == "death":
+            os.kill(os.getpid(), signal.SIGKILL)
         with writing_shard(path, (), np.int64) as append:
             for number in range(NUM_IMAGES):
                 time.sleep(self.seconds / NUM_IMAGES)
@@ -65,6 +69,8 @@ class Squares:
 def main() -> None:
     """Do it: FOLDER ADDRESS NUM_SHARDS SECONDS [BAD HOW]."""
     folder, address, num_shards, seconds, bad, how = (*sys.argv[1:], "", "")[:6]
+    if how == "death":
+        ray_engine._MAX_RESTARTS = 1
     work = Squares(Path(folder), float(seconds), bad, how)
     shards = [Shard(name_shard(number), NUM_IMAGES) for number in range(int(num_shards))]
     done = sum(1 for _ in run_work(work, shards, "ray", None if address == "own" else address))

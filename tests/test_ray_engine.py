@@ -229,16 +229,29 @@ def test_a_cluster_of_ones_own_leaves_no_process_behind(tmp_path: Path, how: str
         own.stop()
 
 
-def test_a_full_disk_on_a_worker_is_one_line_and_what_is_done_is_kept(nodes: RayNodes, tmp_path: Path) -> None:
-    nodes.wait(1)
+@pytest.mark.parametrize(
+    ("how", "ending"),
+    [
+        (
+            "full disk",
+            r"error: .*000001\.npy cannot be written on .+: No space left on device; make room there, and run it "
+            r"again: what is done is kept\.",
+        ),
+        (
+            "death",
+            r"error: a worker of the Ray cluster died 1 times over; its machine may lack memory\. Finished shards are "
+            r"kept: fewer cores for `ray start --num-cpus` make fewer workers\.",
+        ),
+    ],
+)
+def test_a_shard_that_fails_whoever_computes_it_is_one_line(
+    two_nodes: RayNodes, tmp_path: Path, how: str, ending: str
+) -> None:
     folder = tmp_path / "squares"
-    squares = start_squares(nodes, folder, 3, "000001", "full disk")
+    squares = start_squares(two_nodes, folder, 3, "000001", how)
     output, _ = squares.communicate(timeout=PATIENCE_S)
     assert squares.returncode == 1
-    assert re.fullmatch(
-        r"error: .*000001\.npy cannot be written on .+: No space left on device; make room there, and run it again: "
-        r"what is done is kept\.",
-        output.splitlines()[-1],
-    ), output
-    assert (folder / "000000.npy").exists()
+    assert re.fullmatch(ending, output.splitlines()[-1]), output
     assert not (folder / "000001.npy").exists()
+    assert len(find_began(folder)) == (3 if how == "full disk" else 4)
+    wait_until(lambda: two_nodes.list_workers() == [])

@@ -60,9 +60,12 @@ class ExtractShards:
 
     @cached_property
     def frozen(self) -> list[keras.Model]:
-        """The frozen layers of each backbone, with their weights."""
-        # Under another engine this process computes nothing, and leaves the GPUs to those that do.
-        hide_gpus() if self.runtime.engine == "ray" else self._configure()
+        """The frozen layers of each backbone; with their weights where this process computes."""
+        if self.runtime.engine == "ray":
+            # The GPUs are left to those that do.
+            hide_gpus()
+            return self._build(has_weights=False)
+        self._configure()
         return self._build()
 
     @cached_property
@@ -93,11 +96,12 @@ class ExtractShards:
     def _configure(self) -> None:
         configure_runtime(self.runtime.threads, self.runtime.precision, self.runtime.deterministic)
 
-    def _build(self) -> list[keras.Model]:
+    def _build(self, has_weights: bool = True) -> list[keras.Model]:
         frozen = []
         for name in self.backbones:
             model = build_pooled(name, self.image_size)
-            read_backbones(self.weights, model)
+            if has_weights:
+                read_backbones(self.weights, model)
             stems = find_stems(name, list(self.controls))
             frozen.append(get_frozen(model, self.first_trained_layer[name], name, stems))
         return frozen

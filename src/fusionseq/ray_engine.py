@@ -21,7 +21,10 @@ from fusionseq.shards import Shard
 
 # Parts that each worker is handed one after the other: so few that Ray, which keeps some kilobytes of each, does not
 # grow with the images, and so many that all workers end at nearly the same time.
-_PARTS = 32
+_PARTS = 10
+# How often a worker is started again: enough for machines that come and go, and an end for a shard that kills whatever
+# takes it up.
+_MAX_RESTARTS = 20
 # Seconds between two looks at whether the head is still there.
 _INTERVAL = 2.0
 
@@ -108,11 +111,15 @@ def _plan(work: Work, folder: Path, shards: Sequence[Shard], cluster: Cluster) -
         compute=pool,
         num_cpus=0 if num_gpus else work.num_cpus,
         num_gpus=1 if num_gpus else 0,
+        max_restarts=_MAX_RESTARTS,
+        max_task_retries=_MAX_RESTARTS,
     )
 
 
 def _read_while(cluster: Cluster, dataset: Any) -> Iterator[Mapping[str, Any]]:
     """Read rows as they come, as long as the head answers: Ray would wait for it, and then end this process."""
+    import ray.exceptions
+
     queue: SimpleQueue[Mapping[str, Any] | Exception | None] = SimpleQueue()
 
     def read() -> None:
@@ -135,5 +142,10 @@ def _read_while(cluster: Cluster, dataset: Any) -> Iterator[Mapping[str, Any]]:
             return
         if isinstance(row, Exception):
             cluster.check_head()
+            if isinstance(row, ray.exceptions.RayActorError):
+                raise PipelineError(
+                    f"a worker of the Ray cluster died {_MAX_RESTARTS} times over; its machine may lack memory. "
+                    "Finished shards are kept: fewer cores for `ray start --num-cpus` make fewer workers."
+                ) from row
             raise row
         yield row
