@@ -189,7 +189,7 @@ def test_what_leaves_the_work_to_others_leaves_them_the_gpus(
     calls: list[object] = []
     monkeypatch.setattr(extract_shards, "hide_gpus", lambda: calls.append("hidden"))
     monkeypatch.setattr(extract_shards, "configure_runtime", lambda *settings: calls.append(settings))
-    monkeypatch.setattr(ExtractShards, "_build", lambda _, has_weights=True: [frozen])
+    monkeypatch.setattr(ExtractShards, "_build", lambda *_, **__: [frozen])
     settings = (RUNTIME.threads, "float32", True)
     work = make_work(root, root / "backbones", root / "processed" / "images", ["vgg16"])
     assert (work.frozen, calls) == ([frozen], [settings])
