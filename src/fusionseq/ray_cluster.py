@@ -40,7 +40,7 @@ _SETTINGS = {
     "RAY_task_events_report_interval_ms": "0",
     "RAY_enable_metrics_collection": "0",
 }
-# What fusionseq sets for its process, which a worker must have before it imports anything.
+# What fusionseq sets for its process.
 _HANDED_ON = ("NPY_DISABLE_CPU_FEATURES", "TF_ENABLE_ONEDNN_OPTS", "TF_CPP_MIN_LOG_LEVEL")
 
 
@@ -94,7 +94,11 @@ def connecting(address: str | None, folder: Path, num_cpus: int) -> Iterator[Clu
         There is no such cluster, or one of its machines sees another folder or would compute other bits.
     """
     os.environ.update(_SETTINGS)
+    # What workers must have before they import anything. Those of a cluster of our own have it from this process: Ray
+    # keeps spare ones, which it would not use where they are to have something else.
+    handed_on = {name: os.environ[name] for name in _HANDED_ON} | {"PYTHONPATH": _find_source()}
     if address is None:
+        os.environ |= handed_on
         # Whoever else is on this machine cannot use it.
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
@@ -106,18 +110,14 @@ def connecting(address: str | None, folder: Path, num_cpus: int) -> Iterator[Clu
             "params.yaml."
         ) from error
 
-    options: dict[str, Any] = {
-        "logging_level": "ERROR",
-        "log_to_driver": False,
-        "runtime_env": {"env_vars": {name: os.environ[name] for name in _HANDED_ON} | {"PYTHONPATH": _find_source()}},
-    }
+    options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     # Sockets lie in it, whose paths Unix keeps to some hundred characters.
     own = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp")) if address is None else None
     try:
         if own:
             _join("local", options | _describe_own(own, max(num_cpus, len(os.sched_getaffinity(0)))))
         elif address and _answers(address):
-            _join(address, options)
+            _join(address, options | {"runtime_env": {"env_vars": handed_on}})
         else:
             raise PipelineError(
                 f"no Ray cluster answers at {address}; look at runtime.ray_address in params.yaml, and at `ray status` "
