@@ -98,9 +98,19 @@ def _list_assumptions(rates: Mapping[str, float]) -> Sequence[str]:
         "H100 has in float32 without tensor cores, and a disk that keeps up with it.",
         f"Assumed: one network of {NETWORK_RATE / 1e9:.0f} Gbit/s to the disk that all machines share, used fully, "
         "through which all goes once for each stage that reads or writes it.",
+        f"So {_fill(rates, 'frozen_core_s'):.0f} cores, or {_fill(rates, 'gpu'):.1f} GPUs, fill that network, and more "
+        "gain nothing. No network lay between the workers that were measured. Not in the table: `fetch`, and DVC, that "
+        "hashes and perhaps copies all that a stage wrote, run on one machine.",
         f"Assumed prices: ${GPU_HOUR:.2f} for an hour of the GPU, ${CORE_HOUR:.2f} for one of a core, "
         f"${GB_MONTH:.2f} for a gigabyte and month. Starts, idle machines and training are not in them.",
     )
+
+
+def _fill(rates: Mapping[str, float], device: str) -> float:
+    """Work out how many cores or GPUs compute as fast as the network carries."""
+    of_image = work_out(rates, 1)
+    seconds = of_image["frozen_gpu_hours"] * _HOUR if device == "gpu" else rates[device]
+    return seconds / (of_image["network_hours"] * _HOUR)
 
 
 def write_bytes(number: float) -> str:

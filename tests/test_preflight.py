@@ -31,6 +31,16 @@ def test_nothing_is_looked_at_but_a_folder_of_images(params_content: dict[str, A
         check(validate_params(point_to(params_content, tmp_path / "nowhere"), "params.yaml"))
 
 
+def test_ray_is_asked_for_and_not_there(params_content: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    params_content["runtime"]["engine"] = "ray"
+    params = validate_params(params_content, "params.yaml")
+    monkeypatch.setattr("fusionseq.preflight.find_spec", lambda name: None if name == "ray" else name)
+    with pytest.raises(PipelineError, match="ray is not installed; run `make ray`"):
+        check(params)
+    monkeypatch.setattr("fusionseq.preflight.find_spec", lambda name: name)
+    check(params)
+
+
 def test_command_names_a_file_that_would_crash_dvc(params_content: dict[str, Any], tmp_path: Path) -> None:
     images = tmp_path / "images"
     images.mkdir()

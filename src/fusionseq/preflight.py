@@ -4,12 +4,15 @@ Bad parameters would stop a stage only when its turn comes, and a file name that
 when it looks at a person's images.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from fusionseq.console import logger, run_checked
 from fusionseq.datasets.imagefolder import check_names
+from fusionseq.errors import PipelineError
 from fusionseq.params import Params, read_params
 from fusionseq.paths import Paths
+from fusionseq.ray_cluster import NOT_INSTALLED
 from fusionseq.sections import ImageFolderParams
 
 
@@ -19,8 +22,10 @@ def check(params: Params) -> None:
     Raises
     ------
     PipelineError
-        The folder of images does not exist, or holds a name that is not UTF-8.
+        The folder of images does not exist, or holds a name that is not UTF-8; or Ray is asked for and not installed.
     """
+    if params.runtime.engine == "ray" and find_spec("ray") is None:
+        raise PipelineError(NOT_INSTALLED)
     if isinstance(params.data, ImageFolderParams):
         check_names(Path(params.data.path))
 

@@ -44,6 +44,11 @@ _SETTINGS = {
 _HANDED_ON = ("NPY_DISABLE_CPU_FEATURES", "TF_ENABLE_ONEDNN_OPTS", "TF_CPP_MIN_LOG_LEVEL")
 
 
+NOT_INSTALLED = (
+    "runtime.engine is ray, but ray is not installed; run `make ray`, or set runtime.engine: local in params.yaml."
+)
+
+
 @dataclass(frozen=True)
 class Cluster:
     """What a cluster has.
@@ -105,10 +110,7 @@ def connecting(address: str | None, folder: Path, num_cpus: int) -> Iterator[Clu
     try:
         import ray
     except ModuleNotFoundError as error:
-        raise PipelineError(
-            "runtime.engine is ray, but ray is not installed; run `make ray`, or set runtime.engine: local in "
-            "params.yaml."
-        ) from error
+        raise PipelineError(NOT_INSTALLED) from error
 
     options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     # Sockets lie in it, whose paths Unix keeps to some hundred characters.

@@ -7,6 +7,7 @@ all machines share, so the object store stays nearly empty, and whatever is kill
 import dataclasses
 import logging
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -14,6 +15,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from fusionseq.console import logger
 from fusionseq.engines import Work
 from fusionseq.errors import PipelineError
 from fusionseq.ray_cluster import Cluster, connecting
@@ -104,16 +106,21 @@ def _plan(work: Work, folder: Path, shards: Sequence[Shard], cluster: Cluster) -
         override_num_blocks=min(_PARTS * num_workers, len(shards)),
     )
     pool = ray.data.ActorPoolStrategy(size=num_workers, max_tasks_in_flight_per_actor=1)
-    return rows.map_batches(
-        _Worker,
-        fn_constructor_args=(work, folder),
-        batch_size=1,
-        compute=pool,
-        num_cpus=0 if num_gpus else work.num_cpus,
-        num_gpus=1 if num_gpus else 0,
-        max_restarts=_MAX_RESTARTS,
-        max_task_retries=_MAX_RESTARTS,
-    )
+    machines = "this machine" if cluster.address is None else f"{len(cluster.cores)} machines of {cluster.address}"
+    logger.info("ray: %d workers on %s", num_workers, machines)
+    with warnings.catch_warnings():
+        # It means the last two, for which there is no other place yet.
+        warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
+        return rows.map_batches(
+            _Worker,
+            fn_constructor_args=(work, folder),
+            batch_size=1,
+            compute=pool,
+            num_cpus=0 if num_gpus else work.num_cpus,
+            num_gpus=1 if num_gpus else 0,
+            max_restarts=_MAX_RESTARTS,
+            max_task_retries=_MAX_RESTARTS,
+        )
 
 
 def _read_while(cluster: Cluster, dataset: Any) -> Iterator[Mapping[str, Any]]:
