@@ -99,8 +99,8 @@ def _list_assumptions(rates: Mapping[str, float]) -> Sequence[str]:
         f"Assumed: one network of {NETWORK_RATE / 1e9:.0f} Gbit/s to the disk that all machines share, used fully, "
         "through which all goes once for each stage that reads or writes it.",
         f"So {_fill(rates, 'frozen_core_s'):.0f} cores, or {_fill(rates, 'gpu'):.1f} GPUs, fill that network, and more "
-        "gain nothing. No network lay between the workers that were measured. Not in the table: `fetch`, and DVC, that "
-        "hashes and perhaps copies all that a stage wrote, run on one machine.",
+        "gain nothing. No network lay between the workers that were measured. Not in the table, "
+        "and on one machine alone: `fetch`, and DVC's hashes and copies of all that a stage wrote.",
         f"Assumed prices: ${GPU_HOUR:.2f} for an hour of the GPU, ${CORE_HOUR:.2f} for one of a core, "
         f"${GB_MONTH:.2f} for a gigabyte and month. Starts, idle machines and training are not in them.",
     )

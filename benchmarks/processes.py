@@ -59,10 +59,13 @@ def watching(interval: float) -> Iterator[list[Usage]]:
     usages: list[Usage] = []
     known: dict[tuple[int, int], Usage] = {}
     ended = threading.Event()
+    before = {look.identity for look in _find_descendants(known).values()}
 
     def watch() -> None:
         while not ended.wait(interval):
             for pid, look in _find_descendants(known).items():
+                if look.identity in before:
+                    continue
                 if look.identity not in known:
                     known[look.identity] = Usage("")
                     usages.append(known[look.identity])

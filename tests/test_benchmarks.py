@@ -202,8 +202,11 @@ def test_peaks_are_those_of_the_largest_process_of_each_role() -> None:
 def test_processes_are_watched_with_what_they_start() -> None:
     child = "import time; memory = bytes(range(256)) * 200_000; time.sleep(0.5)"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
-    with watching(0.02) as usages:
-        subprocess.run([sys.executable, "-c", parent], check=True)
+    # What has been running is none of it.
+    with subprocess.Popen(["sleep", "60"]) as other:
+        with watching(0.02) as usages:
+            subprocess.run([sys.executable, "-c", parent], check=True)
+        other.kill()
     assert len(usages) == 2
     assert sorted(usage.peak_memory > 45 for usage in usages) == [False, True]
 
